@@ -1,0 +1,1 @@
+"""Semantic segmentation experiments: plain PyTorch objects, composed by Hydra, trained by one readable loop."""

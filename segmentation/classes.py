@@ -1,0 +1,77 @@
+"""What a class list is, everywhere: names, colours and the value that means "nothing to learn here"."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from segmentation.errors import UserError
+
+Color = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Class i is called `names[i]` and drawn in `colors[i]` (RGB, 0-255).
+
+    Pixels of value `ignore_index` take part in no loss and no metric. Raises `UserError` for repeated names or
+    colours, colours outside 0-255 and an ignore index that is also a class.
+    """
+
+    names: tuple[str, ...]
+    colors: tuple[Color, ...]
+    ignore_index: int = 255
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise UserError("the class list is empty: name at least one class under dataset.classes")
+        if len(self.colors) != len(self.names):
+            raise UserError(f"{len(self.names)} class names but {len(self.colors)} colours: each class needs its own")
+        for what, values in (("name", self.names), ("colour", self.colors)):
+            repeated = sorted({value for value in values if values.count(value) > 1})
+            if repeated:
+                raise UserError(f"class {what} {repeated[0]} is used twice in dataset.classes: make it unique")
+        for name, color in zip(self.names, self.colors, strict=True):
+            if len(color) != 3 or not all(0 <= channel <= 255 for channel in color):
+                raise UserError(f"colour {list(color)} of class {name}: expected three numbers from 0 to 255 (RGB)")
+        if 0 <= self.ignore_index < len(self.names):
+            raise UserError(
+                f"ignore index {self.ignore_index} is also class {self.names[self.ignore_index]}: "
+                f"set dataset.ignore_index to {len(self.names)} or above"
+            )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @classmethod
+    def from_entries(cls, entries: Iterable[Mapping[str, Any]], ignore_index: int = 255) -> "Classes":
+        """From `[{"name": "road", "color": [128, 64, 128]}, ...]`, the form of the YAML and of `classes.json`."""
+        rows = list(entries)
+        return cls(
+            names=tuple(str(row["name"]) for row in rows),
+            colors=tuple((int(row["color"][0]), int(row["color"][1]), int(row["color"][2])) for row in rows),
+            ignore_index=int(ignore_index),
+        )
+
+    def to_entries(self) -> list[dict[str, Any]]:
+        """The inverse of `from_entries`, for `classes.json`."""
+        return [
+            {"id": index, "name": name, "color": list(color)}
+            for index, (name, color) in enumerate(zip(self.names, self.colors, strict=True))
+        ]
+
+    def without(self, name: str) -> "Classes":
+        """The list less one class; the classes behind it move up by one id."""
+        kept = [index for index, other in enumerate(self.names) if other != name]
+        if len(kept) == len(self.names):
+            raise UserError(f"there is no class {name} to leave out: the classes are {', '.join(self.names)}")
+        return Classes(
+            tuple(self.names[index] for index in kept), tuple(self.colors[index] for index in kept), self.ignore_index
+        )
+
+    def paint(self, labels: np.ndarray, ignored: Color = (255, 255, 255)) -> np.ndarray:
+        """Class ids `[H, W]` (integer) -> RGB `[H, W, 3]` uint8; whatever is no class becomes `ignored`."""
+        table = np.array([*self.colors, ignored], np.uint8)
+        valid = (labels >= 0) & (labels < len(self))
+        return table[np.where(valid, labels, len(self))]

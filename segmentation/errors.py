@@ -1,0 +1,15 @@
+"""The error that a user can cause and mend."""
+
+from collections.abc import Sequence
+
+
+class UserError(Exception):
+    """What was given, what was expected and what to do, in one line; shown without a traceback."""
+
+
+def gathered(title: str, faults: Sequence[str], most: int = 10) -> UserError:
+    """One error for many faults: the count in the title's line, then the first `most` faults, a line each."""
+    lines = [title, *(f"  - {fault}" for fault in faults[:most])]
+    if len(faults) > most:
+        lines.append(f"  ... and {len(faults) - most} more")
+    return UserError("\n".join(lines))

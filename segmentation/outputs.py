@@ -1,0 +1,35 @@
+"""How a dense model's outputs are read: by the losses, the metrics, prediction and export alike.
+
+Shapes: B samples, C classes, S the sample's own dimensions, (H, W) for images and (clusters, faces) for meshes.
+"""
+
+from collections.abc import Mapping
+
+import torch.nn.functional as F
+from torch import Tensor
+
+Outputs = Tensor | Mapping[str, Tensor]
+
+
+def logits_from(outputs: Outputs) -> Tensor:
+    """The logits `[B, C, *S]`: the outputs themselves, or what they hold under `"out"` beside auxiliary heads."""
+    return outputs if isinstance(outputs, Tensor) else outputs["out"]
+
+
+def labels_from(outputs: Outputs) -> Tensor:
+    """Class ids `[B, *S]`, int64: the class of the largest logit.
+
+    `max` and not `argmax`: the same indices, a fifth of the time on a CPU.
+    """
+    return logits_from(outputs).max(dim=1).indices
+
+
+def at_size_of(outputs: Outputs, target: Tensor) -> Tensor:
+    """The logits at the size of `target` `[B, *S]`, interpolated bilinearly where the sizes differ.
+
+    Scores are taken at the size of the mask on disk, whatever size the model was shown.
+    """
+    logits = logits_from(outputs)
+    if logits.shape[2:] == target.shape[1:]:
+        return logits
+    return F.interpolate(logits.float(), size=target.shape[1:], mode="bilinear", align_corners=False)
