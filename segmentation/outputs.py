@@ -21,7 +21,7 @@ def labels_from(outputs: Outputs) -> Tensor:
 
     `max` and not `argmax`: the same indices, a fifth of the time on a CPU.
     """
-    return logits_from(outputs).max(dim=1).indices
+    return logits_from(outputs).detach().max(dim=1).indices
 
 
 def at_size_of(outputs: Outputs, target: Tensor) -> Tensor:

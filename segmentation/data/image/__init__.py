@@ -1,0 +1,1 @@
+"""Images with label pictures: reading, augmenting, batching and drawing."""

@@ -1,0 +1,29 @@
+"""A batch: what the loop passes along without opening it."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """`inputs` is what the model takes, `target` `[B, *S]` what loss and metric take, `keys` name the samples.
+
+    Targets travel in the smallest type that holds them and become int64 on the device. DataLoader pins a named tuple
+    by itself.
+    """
+
+    inputs: Tensor
+    target: Tensor
+    keys: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """The number of samples."""
+        return len(self.keys)
+
+    def to(self, device: torch.device) -> "Batch":
+        """Copies do not wait for the device where the memory is pinned."""
+        inputs = self.inputs.to(device, non_blocking=True)
+        target = self.target.to(device, non_blocking=True)
+        return Batch(inputs, target.long(), self.keys)

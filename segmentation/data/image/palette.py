@@ -1,0 +1,56 @@
+"""Label pictures whose colours stand for classes."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from segmentation.classes import Classes, Color
+from segmentation.errors import UserError
+
+ALL_COLORS = 2**24
+
+
+class PaletteDecoder:
+    """Colours to class ids by one lookup per pixel in a table of all 24-bit colours.
+
+    `ignored` are known colours that stand for no class; they and unknown colours become `classes.ignore_index`.
+    """
+
+    def __init__(self, classes: Classes, ignored: tuple[Color, ...] = ()) -> None:
+        self.classes, self.ignored = classes, ignored
+
+    def __call__(self, stored: np.ndarray) -> np.ndarray:
+        """`[H, W, 3]` BGR or `[H, W, 4]` BGRA, uint8 -> class ids `[H, W]` uint8. Else raises `UserError`."""
+        return np.take(_lookup_table(self.classes), _packed(stored))
+
+    def unknown_colors(self, stored: np.ndarray, ids: np.ndarray) -> dict[Color, int]:
+        """The colours of a picture that are neither a class nor `ignored`, with their numbers of pixels.
+
+        `ids` is what calling the decoder gave for the picture.
+        """
+        without_class = _packed(stored)[ids == self.classes.ignore_index]
+        colors, counts = np.unique(without_class, return_counts=True)
+        found = {_unpacked(int(color)): int(count) for color, count in zip(colors, counts, strict=True)}
+        return {color: count for color, count in found.items() if color not in self.ignored}
+
+
+def _packed(stored: np.ndarray) -> np.ndarray:
+    """One 24-bit number a pixel: red * 2^16 + green * 2^8 + blue."""
+    if stored.dtype != np.uint8 or stored.ndim != 3 or stored.shape[2] not in (3, 4):
+        shape = "x".join(map(str, stored.shape))
+        raise UserError(f"a label picture of {shape} {stored.dtype}: expected 8-bit RGB or RGBA colours")
+    four_bytes = stored if stored.shape[2] == 4 else cv2.cvtColor(stored, cv2.COLOR_BGR2BGRA)
+    return np.ascontiguousarray(four_bytes).view("<u4")[..., 0] & (ALL_COLORS - 1)
+
+
+def _unpacked(color: int) -> Color:
+    return color >> 16, color >> 8 & 255, color & 255
+
+
+@lru_cache(maxsize=4)  # per process, 16 MiB: decoders stay small to send to spawned workers
+def _lookup_table(classes: Classes) -> np.ndarray:
+    table = np.full(ALL_COLORS, classes.ignore_index, np.uint8)
+    for index, (red, green, blue) in enumerate(classes.colors):
+        table[red << 16 | green << 8 | blue] = index
+    return table

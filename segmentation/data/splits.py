@@ -1,0 +1,131 @@
+"""Which samples are for training, validation and test. Whole groups (videos, buildings) go to one side, because
+samples of one group are near copies of each other: a split through a group would test on what was trained on.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from segmentation.errors import UserError, gathered
+from segmentation.runtime.files import read_json, write_json
+
+SPLITS = ("train", "val", "test")
+Share = float | int | Sequence[str] | None
+Split = dict[str, list[str]]
+
+
+class Grouped(Protocol):
+    """A sample's own name and the name of the group that it belongs to."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def group(self) -> str: ...
+
+
+Sample = TypeVar("Sample", bound=Grouped)
+
+
+def split_groups(groups: Sequence[str], shares: Mapping[str, Share], seed: int) -> Split:
+    """A pure function of the group names, the shares and the seed; the order of `groups` does not matter.
+
+    A share is a fraction (float) or a number (int) of the groups, a list of their names, or None: what the others
+    leave. Fractions are rounded, but a part that is asked for gets at least one group while train keeps one too: train
+    goes first, then val, then test. Fractions that add up to one use every group.
+    Raises `UserError` for unknown or repeated names and for more groups than there are.
+    """
+    names = sorted(set(groups))
+    listed = {part: list(share) for part, share in shares.items() if isinstance(share, Sequence)}
+    _check_names(listed, names)
+    taken = {name for part in listed.values() for name in part}
+    free = sorted((name for name in names if name not in taken), key=lambda name: _rank(name, seed))
+    sizes = _sizes(len(names), len(free), {part: share for part, share in shares.items() if part not in listed})
+    split: Split = {}
+    for part in ("val", "test", "train"):  # train last: a larger train share then takes nothing from val
+        count = sizes.get(part, 0)
+        split[part] = sorted(listed[part]) if part in listed else sorted(free[:count])
+        free = free[0 if part in listed else count :]
+    return {part: split[part] for part in SPLITS}
+
+
+def _rank(name: str, seed: int) -> bytes:
+    return blake2b(f"{seed}/{name}".encode()).digest()
+
+
+def _check_names(listed: Mapping[str, Sequence[str]], names: Sequence[str]) -> None:
+    faults = []
+    seen: dict[str, str] = {}
+    for part, part_names in listed.items():
+        for name in part_names:
+            if name not in names:
+                faults.append(f"dataset.split.{part} names {name}, which the data does not have")
+            if name in seen:
+                faults.append(f"{name} is in both {seen[name]} and {part}")
+            seen[name] = part
+    if faults:
+        raise gathered(f"the split does not fit the data, which has {_few(names)}", faults)
+
+
+def _sizes(total: int, free: int, shares: Mapping[str, Share]) -> dict[str, int]:
+    """How many of the `free` groups each part gets; fractions are of the `total`."""
+    sizes = {part: share for part, share in shares.items() if isinstance(share, int)}
+    fractions = {part: share for part, share in shares.items() if isinstance(share, float)}
+    rest = [part for part, share in shares.items() if share is None]
+    if sum(sizes.values()) > free:
+        raise UserError(f"dataset.split asks for {sum(sizes.values())} groups, but {free} are there: ask for fewer")
+    left = free - sum(sizes.values())
+    if abs(sum(fractions.values()) - 1) < 1e-6:
+        rest = [*rest, "train"]  # rounding must not leave a group unused
+    for part in (part for part in SPLITS if part in fractions and part not in rest):
+        spare = left - ("train" in rest)  # train keeps at least one
+        sizes[part] = min(max(round(fractions[part] * total), int(fractions[part] > 0)), max(spare, 0))
+        left -= sizes[part]
+    if rest:
+        sizes[rest[0]] = left
+    return sizes
+
+
+def assign(samples: Sequence[Sample], split: Mapping[str, Sequence[str]]) -> dict[str, list[Sample]]:
+    """The samples of each part; the entries of `split` are groups or single samples.
+
+    Raises `UserError` when an entry names neither or a sample would be in two parts.
+    """
+    of_entry = {entry: part for part, entries in split.items() for entry in entries}
+    known = {sample.key for sample in samples} | {sample.group for sample in samples}
+    entries = [entry for part in split.values() for entry in part]
+    faults = [f"{entry} is not in the data" for entry in sorted(set(entries) - known)]
+    faults += [f"{entry} is listed twice" for entry in sorted({entry for entry in entries if entries.count(entry) > 1})]
+    parts: dict[str, list[Sample]] = {part: [] for part in SPLITS}
+    for sample in samples:
+        places = {of_entry[entry] for entry in (sample.key, sample.group) if entry in of_entry}
+        if len(places) > 1:
+            faults.append(f"{sample.key} is in {' and '.join(sorted(places))}")
+        for part in sorted(places)[:1]:
+            parts[part].append(sample)
+    if faults:
+        raise gathered(f"the split names {len(faults)} things that do not fit the data", faults)
+    return parts
+
+
+def read_split(path: Path) -> Split:
+    """`{"train": [...], "val": [...], "test": [...]}`, names of groups or samples; a run's splits.json is one too."""
+    try:
+        content = read_json(path)
+        if not isinstance(content, dict) or not set(content) <= set(SPLITS) or not content.get("train"):
+            raise ValueError
+        split = {part: [str(entry) for entry in content.get(part, [])] for part in SPLITS}
+    except (ValueError, TypeError, OSError) as error:
+        raise UserError(
+            f'dataset.split_file={path} is no split file: expected JSON {{"train": [...], "val": [...], "test": [...]}}'
+        ) from error
+    return split
+
+
+def write_split(path: Path, split: Mapping[str, Sequence[str]]) -> None:
+    write_json(path, {part: list(split.get(part, [])) for part in SPLITS})
+
+
+def _few(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,83 @@
+"""Which checkpoints a run keeps: the last, the best, the average, and some of the best by name."""
+
+import logging
+import math
+from pathlib import Path
+
+from segmentation.engine.options import TrainerOptions, better
+from segmentation.engine.state import Progress, TrainState
+from segmentation.runtime.checkpoint import load_checkpoint, save_checkpoint
+from segmentation.runtime.files import link_or_copy
+from segmentation.runtime.run_folder import RunFolder
+
+log = logging.getLogger("segmentation")
+
+
+def note_best(progress: Progress, value: float, options: TrainerOptions) -> None:
+    """Take the monitored value of the epoch just finished into `progress`; NaN improves on nothing."""
+    if better(value, progress.best_value, options.monitor_mode):
+        progress.best_value, progress.best_epoch = value, progress.epoch
+    if options.max_checkpoints and not math.isnan(value):
+        progress.kept[f"epoch_{progress.epoch:03d}"] = value
+        sign = -1 if options.monitor_mode == "max" else 1
+        ranked = sorted(progress.kept, key=lambda name: sign * progress.kept[name])
+        progress.kept = {name: progress.kept[name] for name in ranked[: options.max_checkpoints]}
+
+
+def note_stopping(progress: Progress, value: float, options: TrainerOptions) -> None:
+    """Take early stopping's value of the epoch just finished into `progress`."""
+    if better(value, progress.stopping_value, options.early_stopping.mode):
+        progress.stopping_value, progress.stopping_wait = value, 0
+    else:
+        progress.stopping_wait += 1
+
+
+def stopped_early(progress: Progress, options: TrainerOptions) -> bool:
+    patience = options.early_stopping.patience
+    return patience is not None and progress.stopping_wait >= patience
+
+
+def save_checkpoints(folder: RunFolder, state: TrainState) -> None:
+    """Write the state once; `best` and `epoch_XXX` are further names for the same bytes.
+
+    `last` is renamed into place after them: a run killed in between goes on from the epoch before and comes to the same
+    best again.
+    """
+    progress = state.progress
+    pending = folder.checkpoint(".pending")
+    save_checkpoint(pending, state.state_dict())
+    if progress.best_epoch == progress.epoch:
+        link_or_copy(pending, folder.checkpoint("best"))
+    name = f"epoch_{progress.epoch:03d}"
+    if name in progress.kept:
+        link_or_copy(pending, folder.checkpoint(name))
+    if state.average is not None and int(state.average.n_averaged):
+        save_checkpoint(
+            folder.checkpoint("average"), {"model": state.average.module.state_dict(), "epoch": progress.epoch}
+        )
+    pending.replace(folder.checkpoint("last"))
+    for file in folder.checkpoints.glob("epoch_*.pt"):
+        if file.stem not in progress.kept:
+            file.unlink()
+
+
+def adopt_checkpoints(resumed: Path, folder: RunFolder, progress: Progress) -> None:
+    """Bring the best and the kept checkpoints of a run along when it goes on from `resumed` in `folder`.
+
+    What `progress` knows but the files beside `resumed` no longer hold is forgotten, with a warning.
+    """
+    best = resumed.with_name("best.pt")
+    if progress.best_epoch == progress.epoch:
+        link_or_copy(resumed, folder.checkpoint("best"))
+    elif best.is_file() and load_checkpoint(best)["progress"]["epoch"] == progress.best_epoch:
+        link_or_copy(best, folder.checkpoint("best"))
+    elif progress.best_epoch is not None:
+        log.warning("best.pt of epoch %d is not beside %s: the best is sought anew", progress.best_epoch, resumed)
+        progress.best_epoch = progress.best_value = None
+    for name in list(progress.kept):
+        kept = resumed.with_name(f"{name}.pt")
+        if kept.is_file():
+            link_or_copy(kept, folder.checkpoint(name))
+        else:
+            log.warning("%s is not beside %s: it is no longer kept", kept.name, resumed)
+            del progress.kept[name]

@@ -1,0 +1,229 @@
+"""The training loop, top to bottom."""
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from segmentation.data.batch import Batch
+from segmentation.data.sampler import ShuffledSampler
+from segmentation.engine.checkpoints import note_best, note_stopping, save_checkpoints, stopped_early
+from segmentation.engine.evaluate import LossMean, evaluate
+from segmentation.engine.options import TrainerOptions
+from segmentation.engine.record import Pictures, Recorder
+from segmentation.engine.state import Progress, Row, TrainState
+from segmentation.errors import UserError
+from segmentation.losses.base import Loss
+from segmentation.metrics.segmentation import SegmentationMetric
+from segmentation.outputs import Outputs
+from segmentation.runtime.console import progress_bar
+from segmentation.runtime.device import Precision, peak_memory_mb
+from segmentation.runtime.timing import Stopwatch
+
+log = logging.getLogger("segmentation")
+Forward = Callable[[Any], Outputs]
+TransformBatch = Callable[[Batch, int], Batch]
+
+
+def as_it_is(batch: Batch, step: int) -> Batch:
+    return batch
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What training is fed with. `val` None: there is no validation. `draw` turns the model's answers to `pictures`
+    into named RGB pictures; `transform_batch(batch, step)` augments on the device.
+    """
+
+    train: DataLoader[Batch]
+    val: DataLoader[Batch] | None
+    pictures: Sequence[Batch] = ()
+    draw: Callable[[Batch, Outputs], Pictures] | None = None
+    transform_batch: TransformBatch = as_it_is
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is optimised, how it is scored, where and in which precision it is computed."""
+
+    loss: Loss
+    metric: SegmentationMetric
+    device: torch.device
+    precision: Precision
+
+
+@dataclass
+class Spent:
+    """What the time of all epochs of this process went into, in seconds."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    ended: str = ""
+
+
+def steps_in(options: TrainerOptions, batches: int) -> tuple[int, int]:
+    """(optimizer steps in the whole run, steps in an epoch): durations become steps here and nowhere else."""
+    steps_per_epoch = math.ceil(batches / options.accumulate_grad_batches)
+    total = options.epochs * steps_per_epoch
+    return min(total, options.max_steps or total), steps_per_epoch
+
+
+def fit(state: TrainState, feed: Feed, task: Task, options: TrainerOptions, recorder: Recorder) -> Spent:
+    """Train until the steps are done or early stopping ends it; goes on from wherever `state` stands."""
+    progress = state.progress
+    total_steps, steps_per_epoch = steps_in(options, len(feed.train))
+    epochs = math.ceil(total_steps / steps_per_epoch)
+    forward: Forward = torch.compile(state.model) if options.compile else state.model
+    spent = Spent()
+
+    while progress.step < total_steps and not stopped_early(progress, options):
+        watch = Stopwatch()
+        with watch.measure("epoch"):
+            row: Row = {
+                "epoch": progress.epoch + 1,
+                **train_epoch(state, forward, feed, task, options, recorder, watch),
+            }
+            progress.epoch += 1
+            row["step"] = progress.step
+            last = progress.step >= total_steps
+
+            if state.average is not None and progress.step > options.average_start * total_steps:
+                state.average.update_parameters(state.model)
+            validated = feed.val is not None and (progress.epoch % options.val_interval == 0 or last)
+            if validated:
+                with watch.measure("validation"):
+                    row.update(validate(state, feed, task))
+            if options.visualization_interval and (progress.epoch % options.visualization_interval == 0 or last):
+                with watch.measure("pictures"):
+                    draw_pictures(state, feed, task, recorder)
+
+            monitored = row.get(options.monitor)
+            state.schedule.epoch_end(monitored)
+            if monitored is not None:
+                note_best(progress, monitored, options)
+            if options.early_stopping.monitor in row:
+                note_stopping(progress, row[options.early_stopping.monitor], options)
+            progress.history.append(row)
+            with watch.measure("checkpoint"):
+                row["epoch_seconds"] = round(watch.so_far("epoch"), 3)
+                save_checkpoints(recorder.folder, state)
+        recorder.epoch(progress, epochs, row, watch.seconds)
+        for name, seconds in watch.seconds.items():
+            spent.seconds[name] = spent.seconds.get(name, 0.0) + seconds
+
+    spent.ended = "early stopping" if stopped_early(progress, options) else "all steps done"
+    return spent
+
+
+def train_epoch(
+    state: TrainState,
+    forward: Forward,
+    feed: Feed,
+    task: Task,
+    options: TrainerOptions,
+    recorder: Recorder,
+    watch: Stopwatch,
+) -> Row:
+    """One pass over the training samples, or what is left of the steps; returns the epoch's row less validation.
+
+    Nothing in a step waits for the device, but for fp16, where GradScaler has to know whether to skip.
+    """
+    progress, optimizer, scaler = state.progress, state.optimizer, state.scaler
+    total_steps, steps_per_epoch = steps_in(options, len(feed.train))
+    steps = min(steps_per_epoch, total_steps - progress.step)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    batches, window = len(feed.train), options.accumulate_grad_batches
+    assert isinstance(feed.train.sampler, ShuffledSampler)
+    feed.train.sampler.epoch = progress.epoch
+    epoch_losses, recent_losses = LossMean(), LossMean()
+    first_step = progress.step
+    state.model.train()
+    task.metric.reset()
+    recorder.start_epoch()
+    if task.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(task.device)
+
+    with watch.measure("training"), progress_bar(f"epoch {progress.epoch + 1}", steps) as bar:
+        for index, batch in enumerate(watch.waiting_for(feed.train, "data")):
+            batch = feed.transform_batch(batch.to(task.device), progress.step)
+            task.loss.progress = progress.step / total_steps
+            with task.precision.autocast(task.device):
+                outputs = forward(batch.inputs)
+            value = task.loss(outputs, batch.target)
+            in_window = min(window, batches - index // window * window)  # the last window may be a partial one
+            scaler.scale(value.total / in_window).backward()
+            recent_losses.add(value.total, value.parts, batch.size)
+            task.metric.update(outputs, batch.target, batch.keys)
+            if (index + 1) % window and index + 1 < batches:
+                continue
+
+            scaler.unscale_(optimizer)
+            if options.gradient_clip_val is not None:
+                nn.utils.clip_grad_norm_(parameters, options.gradient_clip_val, foreach=True)
+            scale = scaler.get_scale() if scaler.is_enabled() else 0.0
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad(set_to_none=True)
+            if not scaler.is_enabled() or scaler.get_scale() >= scale:  # else the scaler skipped the step
+                state.schedule.step()
+                if state.ema is not None:
+                    state.ema.update_parameters(state.model)
+            progress.step += 1
+            bar.advance()
+
+            if progress.step % options.log_every_n_steps == 0 or progress.step == first_step + steps:
+                losses = recent_losses.compute()
+                _check_finite(losses, progress)
+                lr = optimizer.param_groups[-1]["lr"]
+                recorder.interval(progress, bar, losses, lr, recent_losses.samples)
+                epoch_losses.merge(recent_losses)
+                recent_losses = LossMean()
+            if progress.step == first_step + steps:
+                break
+
+        scores = {**epoch_losses.compute(), **task.metric.compute()}
+    seconds = watch.seconds["training"]
+    return {
+        "lr": optimizer.param_groups[-1]["lr"],
+        **{f"train/{name}": score for name, score in scores.items()},
+        "images_per_second": round(epoch_losses.samples / seconds, 3),
+        "data_wait_fraction": round(watch.seconds["data"] / seconds, 4),
+        "peak_memory_mb": round(peak_memory_mb(task.device), 1),
+    }
+
+
+def validate(state: TrainState, feed: Feed, task: Task) -> Row:
+    """The EMA's scores where there is one, else the raw weights'."""
+    assert feed.val is not None
+    with progress_bar("validation", len(feed.val)) as bar:
+        model = state.evaluated_model
+        scores = evaluate(model, feed.val, task.loss, task.metric, task.device, task.precision, bar.advance)
+    return {f"val/{name}": score for name, score in scores.items()}
+
+
+@torch.inference_mode()
+def draw_pictures(state: TrainState, feed: Feed, task: Task, recorder: Recorder) -> None:
+    if feed.draw is None:
+        return
+    model = state.evaluated_model
+    was_training = model.training
+    model.eval()
+    for batch in feed.pictures:
+        with task.precision.autocast(task.device):
+            outputs = model(batch.to(task.device).inputs)
+        recorder.pictures(state.progress, feed.draw(batch, outputs))
+    model.train(was_training)
+
+
+def _check_finite(losses: dict[str, float], progress: Progress) -> None:
+    """One bad step makes the mean of its interval NaN or infinite: no step needs to look for itself."""
+    if not all(math.isfinite(value) for value in losses.values()):
+        kept = f"the checkpoints of epoch {progress.epoch} are untouched" if progress.epoch else "no epoch was finished"
+        raise UserError(
+            f"the loss is no longer finite at step {progress.step} ({losses}): lower optimizer.lr, set "
+            f"trainer.gradient_clip_val, or use trainer.precision=bf16 or fp32; {kept}"
+        )

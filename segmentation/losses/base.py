@@ -1,0 +1,39 @@
+"""What every loss is and gives."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from segmentation.outputs import Outputs
+
+
+class LossValue(NamedTuple):
+    """`total` (scalar, float32) is what to differentiate; `parts` are detached scalars by name, to be logged."""
+
+    total: Tensor
+    parts: dict[str, Tensor]
+
+
+class Loss(nn.Module):
+    """`loss(outputs, target) -> LossValue`, for images and meshes alike.
+
+    `outputs` are logits `[B, C, *S]` or a mapping that holds them under `"out"`; `target` is `[B, *S]`, int64, with the
+    loss's ignore index where there is nothing to learn. What every loss keeps to: it is computed in float32 whatever
+    the logits' dtype, it is a zero with zero gradients where no pixel is valid, and it never waits for the device.
+    """
+
+    _progress: float = 0.0
+
+    @property
+    def progress(self) -> float:
+        """How far training is, in [0, 1], as the loop has set it; setting it reaches every loss inside this one."""
+        return self._progress
+
+    @progress.setter
+    def progress(self, progress: float) -> None:
+        for module in self.modules():
+            if isinstance(module, Loss):
+                module._progress = progress
+
+    def forward(self, outputs: Outputs, target: Tensor) -> LossValue:
+        raise NotImplementedError

@@ -1,0 +1,109 @@
+"""Pre-trained encoder weights: from a hub, from its cache on this machine, or from a file."""
+
+import os
+import pickle
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlparse
+
+import huggingface_hub.constants as hub
+import torch
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from segmentation.errors import UserError
+
+SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
+WRAPPERS = ("state_dict", "model", "teacher", "model_state_dict")
+PREFIXES = ("module.", "backbone.", "encoder.", "model.")
+CLASSIFIERS = ("fc.", "classifier.", "head.", "last_linear.", "_fc.")
+GO_ON = (
+    "model.encoder_weights=null starts from random weights, model.encoder_weights=FILE.pth or .safetensors reads one"
+)
+
+
+def is_file_name(weights: str | None) -> bool:
+    return weights is not None and weights.endswith(SUFFIXES)
+
+
+@contextmanager
+def told_when_unavailable(encoder: str, weights: str | None) -> Iterator[None]:
+    """Download errors as one line; without a way to the hub its retries (half a minute) are skipped."""
+    was_offline = hub.HF_HUB_OFFLINE
+    hub.HF_HUB_OFFLINE = was_offline or (weights is not None and not _hub_answers())
+    try:
+        yield
+    except (LocalEntryNotFoundError, HfHubHTTPError, URLError, ConnectionError, TimeoutError) as error:
+        raise UserError(
+            f"model.encoder_weights={weights}: the weights of {encoder} are not on this machine and could not be "
+            f"downloaded; {GO_ON}"
+        ) from error
+    except KeyError as error:
+        raise UserError(f"model.encoder_weights={weights} for {encoder}: {error.args[0]}; {GO_ON}") from error
+    finally:
+        hub.HF_HUB_OFFLINE = was_offline
+
+
+def _hub_answers(seconds: float = 3.0) -> bool:
+    if any(name.lower() in ("https_proxy", "all_proxy") for name in os.environ):
+        return True  # only the proxy knows
+    address = urlparse(hub.ENDPOINT)
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 443), timeout=seconds):
+            return True
+    except OSError:
+        return False
+
+
+def load_encoder_weights(encoder: nn.Module, path: Path) -> None:
+    """Load a file of weights, in torch's or safetensors' form, that were saved of the encoder or of a classifier of
+    the same architecture. Raises `UserError` when a weight of the encoder is not in the file or has another shape.
+    """
+    given = _bare(_read(path))
+    wanted = encoder.state_dict()
+    missing = [name for name in wanted if name not in given and not name.endswith("num_batches_tracked")]
+    differing = [name for name in wanted if name in given and given[name].shape != wanted[name].shape]
+    if missing or differing:
+        first = (missing + differing)[0]
+        raise UserError(
+            f"model.encoder_weights={path} does not fit the encoder: {len(missing)} of its {len(wanted)} weights are "
+            f"missing and {len(differing)} have another shape, the first {first}; name a file of this architecture"
+        )
+    left_over = [name for name in given if name not in wanted and not name.startswith(CLASSIFIERS)]
+    if len(left_over) > len(wanted):
+        raise UserError(
+            f"model.encoder_weights={path} is of a larger network ({len(left_over)} weights without a place, the first "
+            f"{left_over[0]}); name a file of this architecture"
+        )
+    nn.Module.load_state_dict(encoder, {name: given[name] for name in wanted if name in given}, strict=False)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise UserError(f"model.encoder_weights={path}: there is no such file; {GO_ON}")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
+        raise UserError(
+            f"model.encoder_weights={path} cannot be read as weights: it is damaged or no such file"
+        ) from error
+    for wrapper in WRAPPERS:
+        content = content[wrapper] if isinstance(content, dict) and isinstance(content.get(wrapper), dict) else content
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise UserError(f"model.encoder_weights={path} holds no weights by name: save a module's state_dict()")
+    return content
+
+
+def _bare(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Names without the prefix that wrappers around the encoder gave to all of them."""
+    for prefix in PREFIXES:
+        if weights and all(name.startswith(prefix) for name in weights):
+            return _bare({name.removeprefix(prefix): value for name, value in weights.items()})
+    return weights

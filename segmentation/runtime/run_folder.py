@@ -1,0 +1,83 @@
+"""The run folder: where everything that a run leaves behind lies. The names are a contract."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from segmentation.errors import UserError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def splits(self) -> Path:
+        return self.path / "splits.json"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def classes(self) -> Path:
+        return self.path / "classes.json"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.json"
+
+    @property
+    def summary(self) -> Path:
+        return self.path / "summary.json"
+
+    @property
+    def curves(self) -> Path:
+        return self.path / "curves.png"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    @property
+    def visualizations(self) -> Path:
+        return self.path / "visualizations"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.path / "evaluation"
+
+    def checkpoint(self, name: str) -> Path:
+        """`last`, `best`, `average` or `epoch_007`: the file under checkpoints/."""
+        return self.checkpoints / f"{name}.pt"
+
+    def find_checkpoint(self, choice: str) -> Path:
+        """A name such as `best`, or the path of any checkpoint file. Raises `UserError` when there is none."""
+        named = self.checkpoint(choice)
+        path = named if named.is_file() else Path(choice)
+        if path.is_file():
+            return path
+        present = sorted(file.stem for file in self.checkpoints.glob("*.pt"))
+        raise UserError(
+            f"checkpoint={choice} is neither in {self.checkpoints} nor a file: "
+            f"choose {', '.join(present) or 'another run, this one has no checkpoint yet'}"
+        )
+
+    @classmethod
+    def existing(cls, path: str | Path) -> "RunFolder":
+        """Raises `UserError` when `path` is not the folder of a run."""
+        folder = cls(Path(path))
+        if not folder.config.is_file():
+            raise UserError(f"run={path} is no run folder (it has no config.yaml): give a folder that train.py wrote")
+        return folder
