@@ -92,8 +92,8 @@ def evaluation_loader(dataset: ImageDataset, batch_size: int, num_workers: int) 
 
 def _loader(dataset: ImageDataset, num_workers: int, **how: Any) -> DataLoader[Batch]:
     """Its own generator: the seeds that a loader draws for its workers must not move the run's random state."""
-    return DataLoader(
-        dataset,
+    return DataLoader[Batch](
+        dataset,  # type: ignore[arg-type]  # its items become batches in collate
         num_workers=num_workers,
         collate_fn=collate,
         pin_memory=torch.cuda.is_available(),
@@ -125,7 +125,7 @@ def build_model(cfg: DictConfig, classes: Classes, options: TrainerOptions, devi
     """The number of classes is the data's."""
     model: nn.Module = instantiate(cfg.model, num_classes=len(classes), _convert_="all")
     memory_format = torch.channels_last if options.channels_last else torch.contiguous_format
-    return model.to(device, memory_format=memory_format)  # type: ignore[call-overload, no-any-return]
+    return model.to(device, memory_format=memory_format)  # type: ignore[call-overload]
 
 
 def fill_class_weights(loss: DictConfig, scan: MaskScan, parts: Parts) -> None:

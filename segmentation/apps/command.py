@@ -1,4 +1,4 @@
-"""From the command line to a checked configuration; errors a user can cause come out as one line."""
+"""From the command line to a task; what a user can mend comes out as one line and an exit status of 1."""
 
 import logging
 import os
@@ -16,101 +16,78 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from segmentation.apps.config_check import check_config, faults_in
-from segmentation.errors import UserError, gathered
+from segmentation.errors import UserError
 
 log = logging.getLogger("segmentation")
 FULL_ERROR = "HYDRA_FULL_ERROR"
-Task = Callable[[DictConfig], Any]
+wants_traceback = os.environ.get(FULL_ERROR) == "1"
 
 
-def checked_task(task: Task) -> Task:
-    """To go under `hydra.main`: the task with its configuration checked first and user errors told in one line."""
+def one_line_errors(hydra_main: Callable[[], Any]) -> Callable[[], Any]:
+    """Over `hydra.main`: what is wrong with the command line itself, all of it together.
 
-    @wraps(task)
-    def run(cfg: DictConfig) -> Any:
-        _restore_full_error()
-        signal.signal(signal.SIGTERM, _interrupt)
-        try:
-            check_config(cfg)
-            return task(cfg)
-        except UserError as error:
-            if _wants_traceback():
-                raise
-            log.error("error: %s", error)
-            sys.exit(1)
-        except KeyboardInterrupt:
-            sys.exit(130)
-
-    return run
-
-
-def tells_composition_errors(main: Callable[[], Any], config_name: str) -> Callable[[], Any]:
-    """To go over `hydra.main`: what is wrong with the command line itself, all of it, without a traceback.
-
-    Hydra stops at the first key that it does not know; here the keys are let in first and then checked with the rest.
+    Hydra prints such errors over many lines and stops at the first key that it does not know.
     """
 
-    @wraps(main)
+    @wraps(hydra_main)
     def run() -> Any:
-        os.environ["_" + FULL_ERROR] = os.environ.get(FULL_ERROR, "")
-        os.environ[FULL_ERROR] = "1"  # else Hydra prints composition errors itself, many lines of them
+        os.environ[FULL_ERROR] = "1"  # lets errors of the composition through to here
         try:
-            return main()
+            return hydra_main()
         except (HydraException, OmegaConfBaseException) as error:
-            _restore_full_error()
-            if _wants_traceback():
+            if wants_traceback:
                 raise
-            print(f"error: {_explained(error, config_name)}", file=sys.stderr)  # noqa: T201 - no logging yet
+            print(f"error: {_explained(error)}", file=sys.stderr)  # noqa: T201 - there is no logging yet
             sys.exit(1)
 
     return run
 
 
-def _explained(error: Exception, config_name: str) -> UserError:
-    faults = _faults_of_command_line(config_name) if "Could not override" in str(error) else []
-    return gathered(_title(faults), faults) if faults else UserError(" ".join(str(error).split()))
-
-
-def _title(faults: list[str]) -> str:
-    return f"the configuration has {len(faults)} fault{'s' if len(faults) > 1 else ''}"
-
-
-def _faults_of_command_line(config_name: str) -> list[str]:
-    overrides = [word for word in sys.argv[1:] if "=" in word and not word.startswith("-")]
-    groups = {entry.name for entry in _conf().iterdir() if entry.is_dir()}
-    admitted = [_admit(word, groups) for word in overrides]
-    GlobalHydra.instance().clear()
+def run_task(task: Callable[[DictConfig], Any], cfg: DictConfig) -> Any:
+    """Under `hydra.main`: the task, its user errors in one line, SIGTERM (a cluster's end of time) like Ctrl-C."""
+    if not wants_traceback:
+        os.environ.pop(FULL_ERROR, None)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with initialize_config_dir(str(_conf()), version_base="1.3"):
-            return faults_in(compose(config_name, [word for word in admitted if not word.startswith("hydra")]))
-    except (HydraException, OmegaConfBaseException):
-        return []
-
-
-def _admit(word: str, groups: set[str]) -> str:
-    """`key=value` as Hydra's "add or override", so that unknown keys reach the check; group choices stay."""
-    key = word.split("=", 1)[0]
-    return word if key in groups or key.startswith(("+", "~", "hydra")) or "@" in key else f"++{word}"
-
-
-def _conf() -> Path:
-    return Path(sys.argv[0]).resolve().parent / "conf"
-
-
-def _wants_traceback() -> bool:
-    return os.environ.get(FULL_ERROR, "") not in ("", "0")
-
-
-def _restore_full_error() -> None:
-    """What the user set, for errors from here on."""
-    wanted = os.environ.pop("_" + FULL_ERROR, None)
-    if wanted is not None:
-        os.environ[FULL_ERROR] = wanted
-        if not wanted:
-            del os.environ[FULL_ERROR]
+        return task(cfg)
+    except UserError as error:
+        if wants_traceback:
+            raise
+        log.error("error: %s", error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    """A scheduler that ends the job is treated like Ctrl-C: what was finished is told and kept."""
     raise KeyboardInterrupt
+
+
+def _explained(error: Exception) -> UserError:
+    faults = _faults_of_command_line() if "Could not override" in str(error) else None
+    return faults or UserError(" ".join(str(error).split()))
+
+
+def _faults_of_command_line() -> UserError | None:
+    """Every unknown key and impossible value of a training command: the keys are let in, then checked with the rest."""
+    from segmentation.apps.config_check import faults_in, told_together  # imports PyTorch: seconds, for errors only
+
+    script = Path(sys.argv[0]).resolve()
+    conf = script.parent / "conf"
+    if script.stem != "train":
+        return None
+    groups = {entry.name for entry in conf.iterdir() if entry.is_dir()}
+    overrides = [word for word in sys.argv[1:] if "=" in word and not word.startswith(("-", "hydra"))]
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf), version_base="1.3"):
+            faults = faults_in(compose("config", [_admitted(word, groups) for word in overrides]))
+    except (HydraException, OmegaConfBaseException):
+        return None
+    return told_together(faults) if faults else None
+
+
+def _admitted(word: str, groups: set[str]) -> str:
+    """`key=value` as Hydra's "add or override"; choices of groups stay as they are."""
+    key = word.split("=", 1)[0]
+    return word if key in groups or key.startswith(("+", "~")) or "@" in key else f"++{word}"

@@ -32,8 +32,9 @@ def split_groups(groups: Sequence[str], shares: Mapping[str, Share], seed: int) 
     """A pure function of the group names, the shares and the seed; the order of `groups` does not matter.
 
     A share is a fraction (float) or a number (int) of the groups, a list of their names, or None: what the others
-    leave. Fractions are rounded, but a part that is asked for gets at least one group while train keeps one too: train
-    goes first, then val, then test. Fractions that add up to one use every group.
+    leave. Fractions are rounded, with at least one group for each part as far as they go: first train gets its fraction
+    rounded down (or one), then val, then test; so of two groups one is for training and one for validation, and of one
+    both train and test on nothing else is left to training. Fractions that add up to one use every group.
     Raises `UserError` for unknown or repeated names and for more groups than there are.
     """
     names = sorted(set(groups))
@@ -76,14 +77,18 @@ def _sizes(total: int, free: int, shares: Mapping[str, Share]) -> dict[str, int]
     if sum(sizes.values()) > free:
         raise UserError(f"dataset.split asks for {sum(sizes.values())} groups, but {free} are there: ask for fewer")
     left = free - sum(sizes.values())
-    if abs(sum(fractions.values()) - 1) < 1e-6:
-        rest = [*rest, "train"]  # rounding must not leave a group unused
-    for part in (part for part in SPLITS if part in fractions and part not in rest):
-        spare = left - ("train" in rest)  # train keeps at least one
-        sizes[part] = min(max(round(fractions[part] * total), int(fractions[part] > 0)), max(spare, 0))
-        left -= sizes[part]
-    if rest:
-        sizes[rest[0]] = left
+    uses_all = bool(fractions) and abs(sum(fractions.values()) - 1) < 1e-6
+    reserved = max(int(fractions.get("train", 0) * total), int(fractions.get("train", 0) > 0))
+    for part in ("val", "test"):
+        if part in fractions:
+            wanted = max(round(fractions[part] * total), int(fractions[part] > 0))
+            sizes[part] = max(min(wanted, left - reserved), 0)
+            left -= sizes[part]
+    if "train" in fractions:
+        sizes["train"] = left if uses_all else min(max(round(fractions["train"] * total), reserved), left)
+        left -= sizes["train"]
+    for part in rest[:1]:
+        sizes[part] = left
     return sizes
 
 

@@ -43,7 +43,7 @@ class Recorder:
         self.tracker.scalars(progress.step, {**step_losses, "step/lr": lr, "step/images_per_second": speed})
         self.tracker.scalars(progress.step, {f"memory/{name}_mb": value for name, value in memory.items()})
         told = {"epoch": progress.epoch + 1, **losses, "lr": lr, "images_per_second": speed, "memory_mb": memory}
-        self.tracker.event("step", progress.step, **told)
+        self.tracker.event("step", progress.step, told)
         held = " ".join(f"{name} {value / 1000:.1f} GB" for name, value in memory.items())
         bar.tell(f"loss {losses['loss']:.4f}  {speed:.1f} images/s  {held}")
 
@@ -52,7 +52,7 @@ class Recorder:
         scores = {name: value for name, value in row.items() if "/" in name}
         self.tracker.scalars(progress.step, scores)
         self.tracker.scalars(progress.step, {f"epoch/{name}": row[name] for name in row.keys() - scores.keys()})
-        self.tracker.event("epoch", progress.step, **row)
+        self.tracker.event("epoch", progress.step, row)
         self.write_history(progress)
         spent = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
         best = "" if progress.best_value is None else f"  best {progress.best_value:.4f} (epoch {progress.best_epoch})"

@@ -1,0 +1,1 @@
+"""Floor 1: from what a run folder holds to tables and pictures."""

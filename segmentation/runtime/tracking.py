@@ -24,8 +24,8 @@ class Tracker:
         purge = None if resumed_step is None else resumed_step + 1
         self._board = SummaryWriter(str(folder.tensorboard), purge_step=purge)
 
-    def event(self, kind: str, step: int, **values: Any) -> None:
-        line = {"event": kind, "time": round(time.time(), 3), "step": step, **jsonable(values)}
+    def event(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
+        line = {"event": kind, "time": round(time.time(), 3), "step": step, **jsonable(dict(values))}
         self._events.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:

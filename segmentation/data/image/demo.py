@@ -1,14 +1,14 @@
 """A drawn data set of street scenes in the DAVID layout, so that training can start without a download.
 
 Each video is a drive along one street, seen through a pinhole camera that looks along +z: x points right, y up; lengths
-are metres, speeds metres per frame. The street repeats every `PERIOD` metres, so a video may be of any length. Lots and
-things are painted far to near at twice the size, each polygon into the image and the labels alike; then the image is
-averaged and the labels are subsampled. The layout of a street depends on (seed, video) only, the look of a thing on its
-own seed, the noise of a picture on (seed, video, frame).
+are metres, speeds metres per frame. The street repeats every `PERIOD` metres, so a video may be of any length. All that
+stands on it is made once of flat `Part`s, then painted far to near at twice the size, each part into the image and the
+labels alike; at the end the image is averaged and the labels are subsampled.
 """
 
+import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -19,6 +19,7 @@ import numpy as np
 
 Color = tuple[float, float, float]
 Size = tuple[int, int]  # height, width
+Row = tuple[Color, float, np.ndarray]  # a colour, its brightness and outlines [M, K, 2] of (along, up)
 
 DAVID_CLASSES: tuple[tuple[str, tuple[int, int, int]], ...] = (
     ("traffic_sign", (220, 220, 0)),
@@ -38,10 +39,11 @@ DAVID_CLASSES: tuple[tuple[str, tuple[int, int, int]], ...] = (
 SIGN, BUILDING, FENCE, OTHER, PEDESTRIAN, POLE, ROAD_LINE, ROAD, SIDEWALK, VEGETATION, CAR, WALL, VOID = range(13)
 
 OVERSAMPLING = 2
-PERIOD = 120.0  # metres after which the street repeats
-NEAR, FAR = 0.5, 104.0  # metres: what is nearer is cut off, what is farther belongs to the backdrop
+PERIOD = 96.0  # metres after which the street repeats
 BEHIND = 16.0  # metres that a long thing may reach back behind the camera
-LANE = 3.4  # metres
+NEAR, FAR = 0.5, 78.0  # metres: what is nearer is cut off, what is farther belongs to the backdrop
+LANE, DASH = 3.4, 6.0  # metres: the width of a lane, the distance between dashes
+ACROSS, ALONG = (1.0, 0.0), (0.0, 1.0)  # directions in the ground plane (x, z)
 GRAIN_TILE, GRAIN_PER_METRE = 40, 10
 GRAIN_OF_CLASS = np.zeros(len(DAVID_CLASSES), np.float32)
 GRAIN_OF_CLASS[[ROAD, ROAD_LINE, SIDEWALK]] = 0.13, 0.08, 0.09
@@ -52,10 +54,19 @@ LEAVES = ((62, 104, 40), (84, 122, 46), (52, 92, 52))
 BRICKS = ((150, 84, 68), (172, 160, 144), (128, 92, 80))
 RAILINGS = ((44, 62, 54), (232, 232, 224), (122, 84, 54))
 PAINTS = ((180, 32, 36), (34, 70, 140), (226, 226, 224), (40, 42, 46), (150, 154, 160), (196, 150, 40), (40, 104, 84))
-CLOTHES = ((190, 52, 48), (44, 78, 150), (226, 196, 80), (60, 60, 66), (70, 130, 90), (214, 210, 204), (150, 80, 140))
+CLOTHES = ((190, 52, 48), (44, 78, 150), (60, 60, 66), (70, 130, 90), (226, 196, 80), (214, 210, 204), (150, 80, 140))
 SKINS = ((238, 190, 156), (224, 168, 130), (176, 120, 86), (120, 80, 58))
 HAIRS = ((40, 30, 26), (96, 64, 36), (190, 156, 90), (130, 126, 122))
-STEEL, GLASS, TYRE, WHITE = (120, 126, 130), (46, 58, 72), (26, 26, 28), (240, 240, 236)
+STEEL, GLASS, BLACK, WHITE, BARK = (120, 126, 130), (46, 58, 72), (26, 26, 28), (240, 240, 236), (86, 68, 52)
+RED, BLUE, GREEN, YELLOW, ORANGE = (208, 20, 28), (16, 84, 190), (10, 120, 70), (250, 202, 20), (238, 122, 24)
+PLATES: tuple[tuple[int, float, Color, Color, Color], ...] = (  # of traffic signs: corners, turn, rim, face, symbol
+    (20, 0, RED, WHITE, BLACK),
+    (3, 0, RED, YELLOW, BLACK),
+    (8, math.pi / 8, WHITE, RED, WHITE),
+    (20, 0, WHITE, BLUE, WHITE),
+    (4, math.pi / 4, WHITE, BLUE, WHITE),
+    (4, 0, WHITE, YELLOW, YELLOW),
+)
 
 
 @dataclass(frozen=True)
@@ -79,81 +90,33 @@ WEATHERS = (SUNNY, RAIN, CLOUDY, SUNNY, DUSK)
 
 
 @dataclass(frozen=True)
-class View:
-    """A picture in the making: the camera and what has been painted so far."""
+class Part:
+    """Polygons of one colour; without a label they change the image only (a shadow)."""
 
-    image: np.ndarray  # [H, W, 3] uint8
-    labels: np.ndarray  # [H, W] uint8
-    focal: float  # pixels
-    horizon: float  # row of the vanishing point; its column is the middle
-    eye: float  # metres above the road
-    weather: Weather
-    sunny_side: int = 1  # the side of the street (-1 left, 1 right) that the sun shines on
-    sway: float = 0.0  # metres to the right of the middle of the lane
-
-    def project(self, points: np.ndarray) -> np.ndarray:
-        """Metres `[..., 3]` -> pixels `[..., 2]`. Clamping z cuts rightly through whatever runs parallel to z."""
-        scale = self.focal / np.maximum(points[..., 2], NEAR)
-        columns = self.image.shape[1] / 2 + (points[..., 0] - self.sway) * scale
-        return np.rint(np.stack([columns, self.horizon + (self.eye - points[..., 1]) * scale], -1)).astype(np.int32)
-
-    def fill(self, points: np.ndarray, color: Color, label: int | None, light: float = 1.0, alpha: float = 1.0) -> None:
-        """Paint one polygon `[N, 3]` or many `[M, N, 3]`, hazier with depth; without a label, into the image only."""
-        if not points.size:
-            return
-        clear = float(np.exp(-np.maximum(points[..., 2], NEAR).mean() / self.weather.visibility))
-        rgb = [c * light * clear + h * (1 - clear) for c, h in zip(color, self.weather.horizon, strict=True)]
-        outlines = list(np.ascontiguousarray(self.project(points)).reshape(-1, points.shape[-2], 2))
-        if alpha == 1:
-            cv2.fillPoly(self.image, outlines, rgb)
-        else:
-            left, top, width, height = cv2.boundingRect(np.concatenate(outlines))
-            part = self.image[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
-            before = part.copy()
-            cv2.fillPoly(self.image, outlines, rgb)
-            if part.size:
-                part[:] = cv2.addWeighted(part, alpha, before, 1 - alpha, 0)
-        if label is not None:
-            cv2.fillPoly(self.labels, outlines, label)
-
-    def solid(self, corners: np.ndarray, color: Color, label: int, light: float = 1.0) -> None:
-        """Paint the silhouette of a convex body given by its corners `[N, 3]`."""
-        self.fill(corners[cv2.convexHull(self.project(corners), returnPoints=False)[:, 0]], color, label, light)
-
-    def light(self, side: int) -> float:
-        """Brightness of the fronts on one side of the street."""
-        return 1 + self.weather.sun * (0.25 if side == self.sunny_side else -0.6)
+    points: np.ndarray  # [M, K, 3]
+    color: Color
+    label: int | None
+    alpha: float = 1.0
+    within: float = FAR  # metres beyond which it is too fine to be painted
 
 
 @dataclass(frozen=True)
 class Thing:
-    """Something compact on the street, painted by `draw(view, thing, x, z, frame)`."""
+    """Something on the street at (x, z): the parts of each pose, painted in order, and how it moves."""
 
-    draw: Callable[[View, "Thing", float, float, int], None]
+    poses: Sequence[Sequence[Part]]
     x: float
     z: float
-    seed: int
-    speed: float = 0.0
     length: float = 0.0  # metres that it reaches beyond z
+    speed: float = 0.0
     surge: float = 0.0  # metres that it swings to and fro about its even motion
     crossing: float = 0.0  # metres to the side for each metre that the camera still has to go
 
-    @property
-    def side(self) -> int:
-        return 1 if self.x > 0 else -1
-
-
-@dataclass(frozen=True)
-class Lot:
-    """A stretch of one side of the street: what stands at its edge, and a house or trees behind."""
-
-    side: int  # -1 left, 1 right
-    edge: float  # x of the line between sidewalk and lot
-    z: float
-    length: float
-    front: str  # "fence", "wall", "hedge", or "" where the house stands at the edge
-    house: bool
-    seed: int
+    def place(self, frame: int, travelled: float) -> tuple[float, float]:
+        """Its x, and its distance ahead of the camera from -BEHIND to PERIOD - BEHIND."""
+        z = self.z + self.speed * frame + self.surge * math.sin(frame / 6 + self.z)
+        ahead = (z - travelled + BEHIND) % PERIOD - BEHIND
+        return self.x + min(max(self.crossing * ahead, -8.0), 8.0), ahead
 
 
 @dataclass(frozen=True)
@@ -161,56 +124,98 @@ class Street:
     """All that one video shows."""
 
     weather: Weather
-    sunny_side: int
     speed: float  # of the camera
-    eye: float
+    eye: float  # metres above the road
     horizon: float  # share of the height
-    kerbs: tuple[float, float]  # x of the left and the right one
-    walk: float  # width of a sidewalk
-    dividers: tuple[float, ...]  # x of the dashed lines
-    zebras: tuple[float, ...]  # z of the crossings
-    asphalt: Color
-    paving: Color
-    grass: Color
-    lots: tuple[Lot, ...]
-    things: tuple[Thing, ...]
+    ground: tuple[Part, ...]  # what stays as it is while the camera moves: grass, sidewalks, road
+    layers: tuple[tuple[Thing, ...], ...]  # markings, then what lines the street, then what stands and moves on it
     grain: np.ndarray  # texture of the ground, a square tile of `GRAIN_TILE` metres, float32 around 0
 
 
-# Shapes, colours and noise
+@dataclass(frozen=True)
+class View:
+    """A picture in the making: the camera and what has been painted so far."""
+
+    image: np.ndarray  # [H, W, 3] uint8
+    labels: np.ndarray  # [H, W] uint8
+    focal: float  # pixels
+    horizon: float  # row of the vanishing point; its column is the middle
+    eye: float
+    weather: Weather
+
+    def paint(self, parts: Iterable[Part], x: float = 0.0, z: float = 0.0) -> None:
+        """Paint parts moved to (x, z), hazier with depth. Clamping depths cuts rightly what runs along the street."""
+        for part in parts:
+            if z > part.within:
+                continue
+            depth = np.maximum(part.points[..., 2] + z, NEAR)
+            scale = self.focal / depth
+            pixels = np.empty((*depth.shape, 2), np.int32)
+            pixels[..., 0] = (part.points[..., 0] + x) * scale + self.image.shape[1] / 2
+            pixels[..., 1] = (self.eye - part.points[..., 1]) * scale + self.horizon
+            clear = math.exp(-float(depth.sum()) / depth.size / self.weather.visibility)
+            color = [c * clear + h * (1 - clear) for c, h in zip(part.color, self.weather.horizon, strict=True)]
+            self._fill(list(pixels), color, part.alpha)
+            if part.label is not None:
+                cv2.fillPoly(self.labels, list(pixels), part.label)
+
+    def _fill(self, outlines: list[np.ndarray], color: list[float], alpha: float) -> None:
+        if alpha == 1:
+            cv2.fillPoly(self.image, outlines, color)
+            return
+        left, top, width, height = cv2.boundingRect(np.concatenate(outlines))
+        area = self.image[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
+        before = area.copy()
+        cv2.fillPoly(self.image, outlines, color)
+        if area.size:
+            area[:] = cv2.addWeighted(area, alpha, before, 1 - alpha, 0)
 
 
-def upright(x: float, z: float, outline: Sequence[tuple[float, float]] | np.ndarray) -> np.ndarray:
-    """An outline `[..., 2]` of (right, up), set upright at (x, z) so that it faces the camera."""
-    flat = np.asarray(outline, float)
-    return np.concatenate([flat + (x, 0.0), np.full((*flat.shape[:-1], 1), z)], -1)
+# Outlines, colours and noise
 
 
-def box(left: float, right: float, bottom: float, top: float) -> list[tuple[float, float]]:
-    return [(left, bottom), (right, bottom), (right, top), (left, top)]
+def boxes(left: object, right: object, bottom: object, top: object) -> np.ndarray:
+    """Rectangles `[M, 4, 2]` of numbers or arrays that broadcast together."""
+    a, b, c, d = (side.ravel() for side in np.broadcast_arrays(left, right, bottom, top))
+    return np.stack([a, c, b, c, b, d, a, d], -1).reshape(-1, 4, 2).astype(float)
 
 
-def ground(left: float, right: float, near: float, far: float) -> np.ndarray:
-    return np.array([(left, 0.0, near), (right, 0.0, near), (right, 0.0, far), (left, 0.0, far)])
+def shape(*corners: tuple[float, float]) -> np.ndarray:
+    return np.array([corners])
 
 
 def ngon(corners: int, x: float, y: float, radius: float | np.ndarray, turn: float = 0.0) -> np.ndarray:
-    """A regular polygon `[corners, 2]` with a corner on top; one radius for each corner makes it irregular."""
+    """A regular polygon `[1, corners, 2]` with a corner on top; one radius for each corner makes it irregular."""
     angle = turn + 2 * np.pi * np.arange(corners) / corners
-    return np.stack([x + radius * np.sin(angle), y + radius * np.cos(angle)], -1)
+    return np.stack([x + radius * np.sin(angle), y + radius * np.cos(angle)], -1)[None]
 
 
-def panels(start: Sequence[float], along: Sequence[float], spans: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """Upright rectangles `[N, 4, 3]`: `spans` `[N, 2]` in metres from `start` along a direction, `heights` `[N, 2]`."""
-    points = np.asarray(start) + spans[:, [0, 1, 1, 0], None] * np.asarray(along)
-    points[..., 1] = heights[:, [0, 0, 1, 1]]
-    return points
+def cutout(label: int, rows: Iterable[Row], light: float = 1.0, x: float = 0.0, z: float = 0.0,
+           direction: tuple[float, float] = ACROSS, alpha: float = 1.0, within: float = FAR) -> list[Part]:
+    """Rows set upright from (x, z) in a direction of the ground plane."""
+    parts = []
+    for color, brightness, outlines in rows:
+        if not len(outlines):
+            continue
+        along, up = outlines[..., 0], outlines[..., 1]
+        points = np.stack([x + along * direction[0], up, z + along * direction[1]], -1)
+        parts.append(Part(points, shade(color, light * brightness), label, alpha, within))
+    return parts
 
 
-def block(left: float, right: float, bottom: float, top: float, near: float, far: float, taper: float = 0) -> np.ndarray:
-    """The corners `[8, 3]` of a box whose top is narrower by `taper` at each side, twice that at each end."""
-    base = [(x, bottom, z) for x in (left, right) for z in (near, far)]
-    return np.array(base + [(x, top, z) for x in (left + taper, right - taper) for z in (near + 2 * taper, far - 3 * taper)])
+def floor(label: int | None, color: Color, outlines: np.ndarray, y: float = 0.0, alpha: float = 1.0,
+          within: float = FAR) -> Part:
+    """Outlines of (x, z) laid flat."""
+    return Part(np.insert(outlines, 1, y, axis=-1), color, label, alpha, within)
+
+
+def shadow(half: float, near: float = -0.25, far: float = 0.4) -> list[Part]:
+    return [floor(None, (14, 16, 24), boxes(-half, half, near, far), alpha=0.4)]
+
+
+def shade(color: Color, light: float) -> Color:
+    red, green, blue = (min(channel * light, 255.0) for channel in color)
+    return red, green, blue
 
 
 def mix(first: Color, second: Color, share: float) -> Color:
@@ -218,439 +223,376 @@ def mix(first: Color, second: Color, share: float) -> Color:
     return red, green, blue
 
 
-def choose(rng: np.random.Generator, colors: Sequence[Color], spread: float = 10.0) -> Color:
+def choose(rng: np.random.Generator, colors: Sequence[Color], spread: float = 8.0) -> Color:
     """One of the colours, varied a little."""
     red, green, blue = np.clip(colors[rng.integers(len(colors))] + rng.normal(0, spread, 3), 8, 250).tolist()
     return red, green, blue
 
 
-def soft_noise(rng: np.random.Generator, shape: Size, cells: Size, octaves: int) -> np.ndarray:
+def soft_noise(rng: np.random.Generator, size: Size, cells: Size, octaves: int) -> np.ndarray:
     """Cloudy noise `[H, W]` float32, mostly within -1 to 1: octaves of doubling fineness."""
-    total = np.zeros(shape, np.float32)
+    total = np.zeros(size, np.float32)
     for octave in range(octaves):
         grid = rng.standard_normal((cells[0] << octave, cells[1] << octave), dtype=np.float32)
-        total += cv2.resize(grid, shape[::-1], interpolation=cv2.INTER_CUBIC) / 2**octave
+        total += cv2.resize(grid, size[::-1], interpolation=cv2.INTER_CUBIC) / 2**octave
     return total / 2
 
 
-# Lots
+# What lines the street: lots reach from z = 0 to their length, along the edge of the sidewalk at x = 0.
 
 
-def draw_front(view: View, rng: np.random.Generator, start: Sequence[float], along: Sequence[float], length: float,
-               height: float, color: Color, light: float) -> None:
-    """A house front of plaster: a row of shop windows and doors below, rows of windows above."""
-    bays, floors = max(1, round(length / 2.9)), max(1, round(height / 3))
-    edges = np.linspace(0, length, bays + 1)
-    for section in panels(start, along, np.stack([edges[:-1], edges[1:]], -1), np.tile([0.0, height], (bays, 1))):
-        view.fill(section, color, BUILDING, light)
-    sills = np.tile(np.arange(floors) * 3.0, bays)[:, None]
-    middles = np.repeat((edges[:-1] + edges[1:]) / 2, floors)[:, None]
-    half = np.where(sills == 0, 1.05, 0.65)
-    spans = np.concatenate([middles - half, middles + half], -1)
-    heights = np.concatenate([sills + np.where(sills == 0, 0.25, 0.9), sills + 2.5], -1)
-    view.fill(panels(start, along, spans, heights), mix(color, WHITE, 0.6), BUILDING, light)
-    glass = panels(start, along, spans + (0.13, -0.13), heights + (0.13, -0.13))
-    lit = rng.random(len(glass)) < view.weather.lit
-    view.fill(glass[~lit], mix(GLASS, view.weather.zenith, 0.2), BUILDING, light)
-    view.fill(glass[lit], (255, 216, 140), BUILDING, 1.15)
-    trims = np.array([[2.75, 3.0], [height - 0.35, height + 0.1]])
-    view.fill(panels(start, along, np.tile([0.0, length], (2, 1)), trims), mix(color, GLASS, 0.35), BUILDING, light)
+def front(rng: np.random.Generator, length: float, height: float, color: Color, weather: Weather) -> list[Row]:
+    """A house front of plaster: shop windows and doors below, rows of windows above."""
+    bays = max(1, round(length / 2.8))
+    sills, middles = np.meshgrid(np.arange(0, height - 2, 3.0), (np.arange(bays) + 0.5) * length / bays)
+    low, half = np.where(sills == 0, 0.25, sills + 0.9), np.where(sills == 0, 1.05, 0.65)
+    panes = boxes(middles - half + 0.13, middles + half - 0.13, low + 0.13, sills + 2.4)
+    lit = rng.random(len(panes)) < weather.lit
+    return [
+        (color, 1.0, boxes(0, length, 0, height)),
+        (mix(color, WHITE, 0.6), 1.0, boxes(middles - half, middles + half, low, sills + 2.5)),
+        (mix(GLASS, weather.zenith, 0.2), 1.0, panes[~lit]),
+        ((255, 216, 140), 1.15, panes[lit]),
+        (mix(color, GLASS, 0.35), 1.0, boxes(0, length, np.array([2.7, height - 0.35]), np.array([2.95, height + 0.1]))),
+    ]
 
 
-def draw_house(view: View, rng: np.random.Generator, lot: Lot, x: float, z: float) -> None:
-    color, roof = choose(rng, PLASTER), choose(rng, ROOFS)
-    floors, depth, end = int(rng.integers(2, 6)), 9.0, z + lot.length
-    height, light = 3.0 * floors + 0.5, view.light(lot.side)
-    back, middle = x + lot.side * depth, x + lot.side * depth / 2
+def house(rng: np.random.Generator, side: int, x: float, length: float, light: float, weather: Weather) -> list[Part]:
+    color, roof, floors, depth = choose(rng, PLASTER), choose(rng, ROOFS), int(rng.integers(2, 5)), 8.0
+    height, half = 3.0 * floors + 0.5, side * depth / 2
+    parts = cutout(BUILDING, front(rng, length, height, color, weather), light, x, direction=ALONG)
     if floors < 4:
-        top = height + 4.5
-        view.fill(np.array([(x, height, z), (middle, top, z), (middle, top, end), (x, height, end)]), roof, BUILDING, light)
-        view.fill(np.array([(x, height, z), (back, height, z), (middle, top, z)]), color, BUILDING, 0.85)
-    draw_front(view, rng, (x, 0, z), (0, 0, 1), lot.length, height, color, light)
-    if z > NEAR:
-        draw_front(view, rng, (x, 0, z), (lot.side, 0, 0), depth, height, color, 0.85)
+        slope = [(x, height, 0), (x + half, height + 4, 0), (x + half, height + 4, length), (x, height, length)]
+        gable = shape((0, height), (depth, height), (depth / 2, height + 4))
+        parts += [Part(np.array([slope]), shade(roof, light), BUILDING)]
+        parts += cutout(BUILDING, [(color, 0.85, gable)], x=x, direction=(side, 0.0))
+    return parts + cutout(BUILDING, front(rng, depth, height, color, weather), 0.85, x, direction=(side, 0.0))
 
 
-def draw_leaves(view: View, rng: np.random.Generator, x: float, y: float, z: float, width: float, height: float) -> None:
-    """A crown or a bush around (x, y): ragged clumps, the upper ones lighter, with leaves scattered over them."""
-    color = choose(rng, LEAVES, 8)
-    spots = rng.uniform(-0.62, 0.62, (7, 2))
-    for right, up in spots[np.argsort(spots[:, 1])]:
-        clump = ngon(15, 0, 0, 0.5 + 0.07 * rng.standard_normal(15)) + (right, up)
-        view.fill(upright(x, z, clump * (width / 2, height / 2) + (0, y)), color, VEGETATION, 0.95 + 0.4 * up)
-    if z < 45:
-        leaves = spots[rng.integers(7, size=36)] + rng.normal(0, 0.26, (36, 2))
-        for part, light in ((leaves[:16], 0.62), (leaves[16:], 1.38)):
-            scattered = part[:, None] + ngon(5, 0, 0, 0.075)
-            view.fill(upright(x, z, scattered * (width / 2, height / 2) + (0, y)), color, VEGETATION, light)
+def plant(rng: np.random.Generator, x: float, z: float, width: float, height: float, stem: float = 0.0) -> list[Part]:
+    """A bush or, on a stem, a tree: ragged clumps, the upper ones lighter, with leaves scattered over them."""
+    color, stretch, centre = choose(rng, LEAVES), np.array([width / 2, height / 2]), np.array([0, stem + height * 0.4])
+    spots = rng.uniform(-0.6, 0.6, (6, 2))
+    spots = spots[np.argsort(spots[:, 1])]
+    clumps = [ngon(14, 0, 0, 0.52 + 0.06 * rng.standard_normal(14)) + spot for spot in spots]
+    leaves = (spots[rng.integers(6, size=40)] + rng.normal(0, 0.24, (40, 2)))[:, None] + ngon(5, 0, 0, 0.07)
+    rows = [(color, 0.95 + 0.4 * spot[1], clump * stretch + centre) for spot, clump in zip(spots, clumps, strict=True)]
+    trunk = [(BARK, 1.0, shape((-0.2, 0), (0.2, 0), (0.12, stem + 1), (-0.12, stem + 1)))] if stem else []
+    scattered = [(color, 0.62, leaves[:18] * stretch + centre), (color, 1.38, leaves[18:] * stretch + centre)]
+    return cutout(VEGETATION, trunk + rows, x=x, z=z) + cutout(VEGETATION, scattered, x=x, z=z, within=45)
 
 
-def draw_greenery(view: View, rng: np.random.Generator, lot: Lot, z: float, tall: bool) -> None:
-    """A row of trees, or of bushes, along the lot, far ones first."""
-    for place in np.arange(lot.length - 1, 0, -4.0 if tall else -1.6) + z:
-        height = rng.uniform(4.5, 8) if tall else rng.uniform(1.3, 2.1)
-        width, x = height * rng.uniform(0.6, 0.8) if tall else 2.2, lot.edge + lot.side * (rng.uniform(2, 4) if tall else 0.9)
-        if 1.0 < place < FAR:
-            draw_trunk(view, x, place, height * 0.6 if tall else 0)
-            draw_leaves(view, rng, x, height * (0.65 if tall else 0.45), place, width, height * (0.8 if tall else 1.1))
+def trees(rng: np.random.Generator, side: int, length: float) -> list[Part]:
+    parts = []
+    for z in np.arange(length - 1, 0, -4.0):
+        size = rng.uniform(3.2, 5.0)
+        parts += plant(rng, side * rng.uniform(2.5, 4), float(z), size * 1.1, size, stem=size * 0.35)
+    return parts
 
 
-def draw_trunk(view: View, x: float, z: float, height: float) -> None:
-    view.fill(upright(x, z, [(-0.2, 0), (0.2, 0), (0.12, height), (-0.12, height)]), (86, 68, 52), VEGETATION)
+def hedge(rng: np.random.Generator, side: int, length: float) -> list[Part]:
+    return [p for z in np.arange(length - 0.5, 0, -1.7) for p in plant(rng, side * 1.0, z, 2.4, rng.uniform(1.4, 2.2))]
 
 
-def draw_fence(view: View, rng: np.random.Generator, lot: Lot, z: float) -> None:
-    """Pickets and rails that one sees through; the label is the whole panel."""
-    color, height, light = choose(rng, RAILINGS, 6), rng.uniform(1.5, 1.9), view.light(lot.side)
-    start, along = (lot.edge, 0, z), (0, 0, 1)
-    whole = np.array([[0.0, lot.length]])
-    view.fill(panels(start, along, whole, np.array([[0.0, height]]))[0], mix(color, (90, 100, 90), 0.5), FENCE, light, 0.45)
-    for first in np.arange(0.0, lot.length - 0.1, 2.0):
-        feet = np.arange(first, min(first + 2, lot.length) - 0.1, 0.25)
-        thickness = np.where(feet == first, 0.2, 0.09)
-        tops = np.where(feet == first, height, height - 0.06)
-        view.fill(panels(start, along, np.stack([feet, feet + thickness], -1), np.stack([0 * tops, tops], -1)), color, FENCE, light)
-    rails = np.array([[0.25, 0.4], [height - 0.4, height - 0.25]])
-    view.fill(panels(start, along, np.repeat(whole, 2, 0), rails), color, FENCE, light * 0.9)
+def fence(rng: np.random.Generator, length: float, light: float) -> list[Part]:
+    """Pickets, posts and rails that one sees through; the label is the whole panel."""
+    color, height = choose(rng, RAILINGS), float(rng.uniform(1.8, 2.3))
+    pickets, posts = np.arange(0, length - 0.1, 0.27), np.arange(0, length, 2.0)
+    veil = [(mix(color, (90, 100, 90), 0.5), 1.0, boxes(0, length, 0, height))]
+    rails = (color, 0.9, boxes(0, length, np.array([0.25, height - 0.4]), np.array([0.4, height - 0.25])))
+    bars = [(color, 1.0, boxes(pickets, pickets + 0.1, 0, height - 0.05)), rails]
+    bars.append((color, 1.05, boxes(posts, posts + 0.2, 0, height + 0.05)))
+    return cutout(FENCE, veil, light, direction=ALONG, alpha=0.5) + cutout(FENCE, bars, light, direction=ALONG)
 
 
-def draw_wall(view: View, rng: np.random.Generator, lot: Lot, z: float) -> None:
-    """Courses of bricks with joints of mortar under a cap of stone."""
-    color, height, light = choose(rng, BRICKS, 6), rng.uniform(1.9, 2.5), view.light(lot.side)
-    start, along, mortar = (lot.edge, 0, z), (0, 0, 1), mix(color, WHITE, 0.4)
-    levels = np.arange(0, height - 0.1, 0.3)
-    for first in np.arange(0.0, lot.length, 3.0):
-        last = min(first + 3, lot.length)
-        view.fill(panels(start, along, np.array([[first, last]]), np.array([[0.0, height]]))[0], color, WALL, light * rng.uniform(0.93, 1.03))
-        if z + first < 40:
-            courses = np.stack([levels, levels + 0.05], -1)
-            view.fill(panels(start, along, np.tile([first, last], (len(levels), 1)), courses), mortar, WALL, light)
-            joints = np.array([(s, y) for i, y in enumerate(levels) for s in np.arange(first + 0.4 * (i % 2), last, 0.8)])
-            view.fill(panels(start, along, joints[:, :1] + (0, 0.06), joints[:, 1:] + (0, 0.3)), mortar, WALL, light)
-    cap = panels(start, along, np.array([[0.0, lot.length]]), np.array([[height - 0.12, height + 0.1]]))
-    view.fill(cap[0], (196, 190, 180), WALL, light)
+def wall(rng: np.random.Generator, length: float, light: float) -> list[Part]:
+    """Courses of bricks with joints of mortar, under a cap of stone."""
+    color, height = choose(rng, BRICKS), float(rng.uniform(2.1, 2.8))
+    courses = np.arange(0.3, height, 0.3)
+    across, level = np.meshgrid(np.arange(0, length - 1, 0.8), courses)
+    across = across + 0.4 * (np.rint(level / 0.3) % 2)
+    mortar = mix(color, WHITE, 0.4)
+    joints = [
+        (mortar, 1.0, boxes(0, length, courses, courses + 0.05)),
+        (mortar, 1.0, boxes(across, across + 0.06, level - 0.3, level)),
+    ]
+    parts = cutout(WALL, [(color, 1.0, boxes(0, length, 0, height))], light, direction=ALONG)
+    parts += cutout(WALL, joints, light, direction=ALONG, within=28)
+    return parts + cutout(WALL, [((198, 192, 182), 1.0, boxes(0, length, height - 0.12, height + 0.1))], light, direction=ALONG)
 
 
-def draw_lot(view: View, lot: Lot, z: float) -> None:
-    rng = np.random.default_rng(lot.seed)
-    if lot.house:
-        draw_house(view, rng, lot, lot.edge + lot.side * (4.0 if lot.front else 0.2), z)
-    else:
-        draw_greenery(view, rng, lot, z, tall=True)
-    if lot.front == "hedge":
-        draw_greenery(view, rng, lot, z, tall=False)
-    elif lot.front:
-        (draw_fence if lot.front == "fence" else draw_wall)(view, rng, lot, z)
+def lots(rng: np.random.Generator, side: int, edge: float, light: float, weather: Weather) -> list[Thing]:
+    """Twelve lots along one side: every second one a house at the sidewalk, between them fences, walls and hedges."""
+    cuts = np.arange(13) * PERIOD / 12 + np.array([0, *rng.uniform(-1.2, 1.2, 11), 0])
+    start, things = int(rng.integers(6)), []
+    for index, (near, far) in enumerate(pairwise(cuts.tolist())):
+        kind, length = ("", "wall", "fence", "hedge", "wall", "fence")[(index + start) % 6], far - near
+        behind = house(rng, side, side * 4.0, length, light, weather) if rng.random() < 0.6 else trees(rng, side, length)
+        if kind == "":
+            parts = house(rng, side, side * 0.2, length, light, weather)
+        elif kind == "hedge":
+            parts = behind + hedge(rng, side, length)
+        else:
+            parts = behind + (fence if kind == "fence" else wall)(rng, length, light)
+        things.append(Thing([parts], edge, near, length))
+    return things
 
 
-# Things
+# What stands and moves on the street
 
 
-def shade_below(view: View, left: float, right: float, near: float, far: float) -> None:
-    view.fill(ground(left, right, near, far), (14, 16, 24), None, alpha=0.3 + 0.4 * view.weather.sun)
+def lamp(side: int, weather: Weather) -> list[Part]:
+    arm, light = -side * 1.7, (255, 232, 170) if weather.lit > 0.2 else (206, 210, 212)
+    return cutout(POLE, [
+        (STEEL, 1.0, shape((-0.1, 0), (0.1, 0), (0.07, 6.6), (-0.07, 6.6))),
+        (STEEL, 0.75, boxes(-0.18, 0.18, 0, 0.9)),
+        (STEEL, 1.0, shape((0, 6.3), (arm, 6.9), (arm, 7.05), (0, 6.6))),
+        (light, 1.1, boxes(arm - 0.4, arm + 0.4, 6.75, 7.0)),
+    ])  # fmt: skip
 
 
-def draw_tree(view: View, thing: Thing, x: float, z: float, frame: int) -> None:
-    rng = np.random.default_rng(thing.seed)
-    shade_below(view, x - 1.2, x + 1.2, z - 0.5, z + 0.6)
-    draw_trunk(view, x, z, 3.2)
-    draw_leaves(view, rng, x, 4.3, z, rng.uniform(2.4, 3.2), rng.uniform(3.0, 3.8))
+def sign(rng: np.random.Generator) -> list[Part]:
+    """One or two plates on a post."""
+    kinds = rng.permutation(len(PLATES))[: int(rng.integers(1, 3))]
+    parts = cutout(POLE, [(STEEL, 1.0, boxes(-0.07, 0.07, 0, 2.1 + 0.9 * len(kinds)))])
+    for y, kind in zip((2.5, 3.4), kinds, strict=False):
+        corners, turn, rim, face, symbol = PLATES[kind]
+        mark = boxes(-0.24, 0.24, y - 0.07, y + 0.07) if rng.random() < 0.5 else boxes(-0.07, 0.07, y - 0.22, y + 0.22)
+        plate, inner = (ngon(corners, 0, y, radius, turn) for radius in (0.48, 0.35))
+        parts += cutout(SIGN, [(rim, 1.0, plate), (face, 1.0, inner), (symbol, 1.0, mark)])
+    return parts
 
 
-def draw_lamp(view: View, thing: Thing, x: float, z: float, frame: int) -> None:
-    thick, arm, side = max(0.11, 1.2 * z / view.focal), 1.7, -thing.side
-    view.fill(upright(x, z, [(-thick, 0), (thick, 0), (thick * 0.7, 6.6), (-thick * 0.7, 6.6)]), STEEL, POLE)
-    view.fill(upright(x, z, box(-thick * 1.6, thick * 1.6, 0, 0.9)), STEEL, POLE, 0.75)
-    view.fill(upright(x, z, [(0, 6.3), (side * arm, 6.9), (side * arm, 6.9 + thick * 1.4), (0, 6.6)]), STEEL, POLE)
-    light: Color = (255, 232, 170) if view.weather.lit > 0.2 else (206, 210, 212)
-    view.fill(upright(x + side * arm, z, box(-0.4, 0.4, 6.75, 7.0)), light, POLE, 1.1)
+def board(rng: np.random.Generator) -> list[Part]:
+    """A direction board on two posts, with lines for its lettering."""
+    rows = np.array([3.0, 3.35, 3.7])
+    lines = boxes(-0.75, rng.uniform(-0.1, 0.3, 3), rows - 0.06, rows + 0.06)
+    posts = cutout(POLE, [(STEEL, 1.0, boxes(np.array([-0.7, 0.5]), np.array([-0.5, 0.7]), 0, 3.8))])
+    face = (BLUE, GREEN)[int(rng.integers(2))]
+    outlines = (boxes(-1.0, 1.0, 2.65, 4.05), boxes(-0.93, 0.93, 2.72, 3.98), lines, ngon(3, 0.62, 3.35, 0.24))
+    return posts + cutout(SIGN, [(c, 1.0, o) for c, o in zip((WHITE, face, WHITE, WHITE), outlines, strict=True)])
 
 
-SIGNS: tuple[tuple[int, float, Color, Color, Color], ...] = (  # corners, turn, rim, face, symbol
-    (20, 0, (214, 22, 30), (248, 246, 242), (30, 30, 34)),
-    (3, 0, (214, 22, 30), (250, 206, 40), (30, 30, 34)),
-    (8, np.pi / 8, (240, 236, 232), (206, 18, 28), (244, 240, 238)),
-    (20, 0, (236, 240, 244), (16, 84, 190), (244, 244, 244)),
-    (4, np.pi / 4, (236, 240, 244), (16, 84, 190), (244, 244, 244)),
-    (4, 0, (240, 238, 230), (250, 200, 10), (250, 200, 10)),
-)
-
-
-def draw_sign(view: View, thing: Thing, x: float, z: float, frame: int) -> None:
-    rng = np.random.default_rng(thing.seed)
-    thick = max(0.07, 1.1 * z / view.focal)
-    plates = int(rng.integers(1, 3))
-    view.fill(upright(x, z, box(-thick, thick, 0, 2.2 + 0.95 * plates)), STEEL, POLE)
-    for plate, kind in enumerate(rng.permutation(len(SIGNS))[:plates]):
-        corners, turn, rim, face, symbol = SIGNS[kind]
-        y, radius = 2.55 + 0.98 * plate, 0.56 if corners == 3 else 0.5
-        view.fill(upright(x, z, ngon(corners, 0, y, radius, turn)), rim, SIGN)
-        view.fill(upright(x, z, ngon(corners, 0, y, radius * 0.74, turn)), face, SIGN)
-        marks = [box(-0.24, 0.24, y - 0.06, y + 0.06), box(-0.06, 0.06, y - 0.2, y + 0.24)]
-        view.fill(upright(x, z, marks[int(rng.integers(2))]), symbol, SIGN)
-
-
-def draw_board(view: View, thing: Thing, x: float, z: float, frame: int) -> None:
-    """A large direction board on two posts, with lines for its lettering."""
-    rng = np.random.default_rng(thing.seed)
-    for post in (-0.8, 0.8):
-        view.fill(upright(x + post, z, box(-0.08, 0.08, 0, 4.0)), STEEL, POLE)
-    face: Color = ((16, 84, 190), (10, 120, 70))[int(rng.integers(2))]
-    view.fill(upright(x, z, box(-1.2, 1.2, 2.6, 4.2)), WHITE, SIGN)
-    view.fill(upright(x, z, box(-1.12, 1.12, 2.68, 4.12)), face, SIGN)
-    for y in (3.0, 3.4, 3.8):
-        view.fill(upright(x, z, box(-0.9, rng.uniform(-0.1, 0.6), y - 0.07, y + 0.07)), WHITE, SIGN)
-    view.fill(upright(x, z, ngon(3, 0.85, 3.4, 0.28)), WHITE, SIGN)
-
-
-def draw_column(view: View, thing: Thing, x: float, z: float, frame: int) -> None:
-    """An advertising column with posters under a green cap."""
-    rng = np.random.default_rng(thing.seed)
-    shade_below(view, x - 0.8, x + 0.8, z - 0.2, z + 0.8)
+def column(rng: np.random.Generator) -> list[Part]:
+    """An advertising column: round by its shading, with posters, under a green cap."""
+    rows: list[Row] = []
     for strip, light in enumerate((0.72, 0.98, 1.1, 0.95, 0.7)):
         left = -0.65 + 0.26 * strip
-        view.fill(upright(x, z, box(left, left + 0.26, 0, 2.7)), (226, 214, 186), OTHER, light)
-        if 0 < strip < 4:
-            for y in (0.5, 1.55):
-                view.fill(upright(x, z, box(left + 0.02, left + 0.24, y, y + 0.9)), choose(rng, CLOTHES), OTHER, light)
-    view.fill(upright(x, z, [(-0.8, 2.65), (0.8, 2.65), (0.45, 3.0), (0, 3.3), (-0.45, 3.0)]), (34, 92, 76), OTHER)
+        rows.append(((226, 214, 186), light, boxes(left, left + 0.26, 0, 2.7)))
+        rows += [(choose(rng, CLOTHES), light, boxes(left + 0.02, left + 0.25, y, y + 0.9)) for y in (0.5, 1.55)]
+    rows.append(((34, 92, 76), 1.0, shape((-0.8, 2.65), (0.8, 2.65), (0.45, 3.0), (0, 3.3), (-0.45, 3.0))))
+    return shadow(0.8) + cutout(OTHER, rows)
 
 
-def draw_bin(view: View, thing: Thing, x: float, z: float, frame: int) -> None:
-    shade_below(view, x - 0.4, x + 0.4, z - 0.2, z + 0.4)
-    view.fill(upright(x, z, [(-0.3, 0), (0.3, 0), (0.38, 1.05), (-0.38, 1.05)]), (238, 122, 24), OTHER)
-    view.fill(upright(x, z, box(-0.32, -0.12, 0.05, 1.0)), (238, 122, 24), OTHER, 0.75)
-    view.fill(upright(x, z, [(-0.42, 1.0), (0.42, 1.0), (0.3, 1.25), (-0.3, 1.25)]), (60, 60, 64), OTHER)
+def bin_() -> list[Part]:
+    return shadow(0.4) + cutout(OTHER, [
+        (ORANGE, 1.0, shape((-0.3, 0), (0.3, 0), (0.38, 1.05), (-0.38, 1.05))),
+        (ORANGE, 0.75, boxes(-0.32, -0.12, 0.05, 1.0)),
+        ((60, 60, 64), 1.0, shape((-0.42, 1.0), (0.42, 1.0), (0.3, 1.25), (-0.3, 1.25))),
+    ])  # fmt: skip
 
 
-def draw_bench(view: View, thing: Thing, x: float, z: float, frame: int) -> None:
-    for leg in (-0.75, 0.75):
-        view.fill(upright(x, z, box(leg - 0.06, leg + 0.06, 0, 0.9)), TYRE, OTHER)
-    for y in (0.38, 0.6, 0.8):
-        view.fill(upright(x, z, box(-0.95, 0.95, y, y + 0.15)), (168, 104, 52), OTHER, 0.8 + 0.3 * y)
+def bench() -> list[Part]:
+    legs, planks = np.array([-0.8, 0.7]), np.array([0.38, 0.6, 0.82])
+    rows = [(BLACK, 1.0, boxes(legs, legs + 0.1, 0, 0.9)), ((176, 110, 56), 1.0, boxes(-0.95, 0.95, planks, planks + 0.16))]
+    return shadow(0.9) + cutout(OTHER, rows)
 
 
-def draw_container(view: View, thing: Thing, x: float, z: float, frame: int) -> None:
+def container(rng: np.random.Generator, side: int) -> list[Part]:
     """A ribbed skip with a lid."""
-    color = choose(np.random.default_rng(thing.seed), ((20, 130, 130), (238, 122, 24)), 6)
-    shade_below(view, x - 1.0, x + 1.0, z - 0.3, z + 1.6)
-    view.solid(block(x - 0.85, x + 0.85, 0.1, 1.5, z, z + 1.4), color, OTHER, 0.7)
-    view.fill(upright(x, z, box(-0.85, 0.85, 0.1, 1.5)), color, OTHER)
-    for rib in np.linspace(-0.75, 0.65, 5):
-        view.fill(upright(x, z, box(rib, rib + 0.1, 0.15, 1.25)), color, OTHER, 0.75)
-    view.fill(upright(x, z, box(-0.92, 0.92, 1.3, 1.55)), color, OTHER, 1.2)
+    color, ribs = choose(rng, ((20, 130, 130), ORANGE)), np.linspace(-0.75, 0.65, 5)
+    flank = cutout(OTHER, [(color, 0.65, boxes(0, 1.4, 0.1, 1.5))], x=-side * 0.85, direction=ALONG)
+    rows = [(color, 1.0, boxes(-0.85, 0.85, 0.1, 1.5)), (color, 0.75, boxes(ribs, ribs + 0.1, 0.15, 1.25))]
+    return shadow(1.0, far=1.5) + flank + cutout(OTHER, [*rows, (color, 1.2, boxes(-0.92, 0.92, 1.3, 1.55))])
 
 
-def draw_pedestrian(view: View, thing: Thing, x: float, z: float, frame: int) -> None:
-    rng = np.random.default_rng(thing.seed)
-    coat, trousers, skin, hair = (choose(rng, colors, 8) for colors in (CLOTHES, CLOTHES[:4], SKINS, HAIRS))
-    size, step = rng.uniform(0.92, 1.08), np.sin(0.9 * frame + rng.uniform(0, 6)) * (0.26 if thing.crossing else 0.12)
-    shade_below(view, x - 0.35, x + 0.35, z - 0.15, z + 0.2)
-    limbs = [  # colour, brightness, outline
-        (trousers, 0.8, [(-0.16, 0.88), (0.02, 0.88), (-0.03 - step, 0.05), (-0.17 - step, 0.05)]),
-        (trousers, 1.0, [(-0.02, 0.88), (0.16, 0.88), (0.17 + step, 0.05), (0.03 + step, 0.05)]),
-        (TYRE, 1.0, box(-0.19 - step, 0.0 - step, 0, 0.09)),
-        (TYRE, 1.0, box(0.0 + step, 0.19 + step, 0, 0.09)),
-        (coat, 0.75, [(-0.25, 1.42), (-0.15, 1.42), (-0.2 + step, 0.82), (-0.31 + step, 0.82)]),
-        (coat, 0.75, [(0.15, 1.42), (0.25, 1.42), (0.31 - step, 0.82), (0.2 - step, 0.82)]),
-        (coat, 1.0, [(-0.2, 0.8), (0.2, 0.8), (0.17, 1.1), (0.23, 1.45), (0.08, 1.52), (-0.08, 1.52), (-0.23, 1.45), (-0.17, 1.1)]),
-        (skin, 0.85, box(-0.06, 0.06, 1.46, 1.56)),
-        (hair, 1.0, ngon(12, 0, 1.68, 0.155)),
-        (skin, 1.0, ngon(10, 0, 1.645, 0.125)),
-    ]
-    for color, light, outline in limbs:
-        view.fill(upright(x, z, np.multiply(outline, size)), color, PEDESTRIAN, light)
+def pedestrian(rng: np.random.Generator, stride: float) -> list[list[Part]]:
+    """The poses of one walker: legs and arms swing by up to `stride` metres."""
+    coat, trousers, skin, hair = (choose(rng, colors) for colors in (CLOTHES, CLOTHES[:4], SKINS, HAIRS))
+    size, phase, poses = float(rng.uniform(0.95, 1.12)), rng.uniform(0, 6), []
+    chest = shape((-0.2, 0.8), (0.2, 0.8), (0.17, 1.1), (0.23, 1.45), (0.08, 1.52), (-0.08, 1.52), (-0.23, 1.45), (-0.17, 1.1))
+    for s in stride * np.sin(phase + 2 * np.pi * np.arange(7) / 7):
+        rows: list[Row] = [
+            (trousers, 0.8, shape((-0.16, 0.88), (0.02, 0.88), (-0.03 - s, 0.05), (-0.17 - s, 0.05))),
+            (trousers, 1.0, shape((-0.02, 0.88), (0.16, 0.88), (0.17 + s, 0.05), (0.03 + s, 0.05))),
+            (BLACK, 1.0, boxes(np.array([-0.19 - s, s]), np.array([-s, 0.19 + s]), 0, 0.09)),
+            (coat, 0.75, shape((-0.25, 1.42), (-0.15, 1.42), (-0.2 + s, 0.82), (-0.31 + s, 0.82))),
+            (coat, 0.75, shape((0.15, 1.42), (0.25, 1.42), (0.31 - s, 0.82), (0.2 - s, 0.82))),
+            (coat, 1.0, chest),
+            (hair, 1.0, ngon(12, 0, 1.69, 0.16)),
+            (skin, 1.0, np.concatenate([ngon(10, 0, 1.645, 0.13)])),
+        ]
+        poses.append(shadow(0.35) + cutout(PEDESTRIAN, [(color, light, size * outline) for color, light, outline in rows]))
+    return poses
 
 
-def draw_car(view: View, thing: Thing, x: float, z: float, frame: int) -> None:
-    """A car seen from behind, or from the front if it comes towards the camera."""
-    rng = np.random.default_rng(thing.seed)
-    color, van, oncoming = choose(rng, PAINTS), rng.random() < 0.25, thing.speed < 0
-    half, roof, belt, end = 0.88, 1.95 if van else 1.48, 1.05 if van else 0.92, z + thing.length
-    left, right, inner = x - half, x + half, x - thing.side * half
-    shade_below(view, left - 0.15, right + 0.15, z - 0.3, end + 0.3)
-    for tyre in (left + 0.2, right - 0.2):
-        view.fill(upright(tyre, z + 0.2, box(-0.16, 0.16, 0, 0.5)), TYRE, CAR)
-    view.solid(block(left, right, 0.28, belt, z, end), color, CAR, 0.78)
-    for axle in (z + 0.85, end - 0.85):
-        for radius, tone in ((0.36, TYRE), (0.2, STEEL)):
-            wheel = ngon(12, axle, 0.36, radius)
-            view.fill(np.stack([np.full(12, inner), wheel[:, 1], wheel[:, 0]], -1), tone, CAR)
-    start = z + (0.9 if oncoming and not van else 0.15)
-    cabin = block(left, right, belt, roof, start, end - 0.5, 0.06 if van else 0.18)
-    view.solid(cabin, color, CAR, 0.9)
-    face, flank = cabin[[0, 2, 6, 4]], cabin[[0, 1, 5, 4]] if thing.side > 0 else cabin[[2, 3, 7, 6]]
-    for window in (flank, face):
-        centre = window.mean(0)
-        view.fill(centre + (window - centre) * (0.86, 0.76, 0.86), mix(GLASS, view.weather.zenith, 0.25), CAR)
-    view.fill(ground(left, right, z, start) + (0, belt, 0), color, CAR, 1.15)
-    view.fill(upright(x, z, box(-half, half, 0.3, belt)), color, CAR)
-    view.fill(upright(x, z, box(-half, half, 0.26, 0.46)), (52, 54, 58), CAR)
-    view.fill(upright(x, z, box(-0.26, 0.26, 0.5, 0.62)), WHITE, CAR)
-    lamp: Color = (255, 250, 220) if oncoming else (220, 24, 22)
-    for lamp_at in (-half + 0.2, half - 0.2):
-        view.fill(upright(x + lamp_at, z, box(-0.17, 0.17, belt - 0.3, belt - 0.1)), lamp, CAR, 1.2 if view.weather.lit > 0.2 else 1.0)
-    if oncoming:
-        view.fill(upright(x, z, box(-0.42, 0.42, belt - 0.3, belt - 0.14)), TYRE, CAR)
+def car(rng: np.random.Generator, x: float, oncoming: bool, weather: Weather) -> list[Part]:
+    """A car or a van seen from behind, or from the front if it is oncoming."""
+    color, van, half, length = choose(rng, PAINTS), rng.random() < 0.25, 0.88, 4.3
+    roof, belt, inner = (1.95 if van else 1.48), (1.05 if van else 0.92), math.copysign(half, -x)
+    low, high, lean = (0.9 if oncoming and not van else 0.12), length - 0.5, (0.06 if van else 0.18)
+    side = [(inner, belt, low), (inner, belt, high), (inner * (1 - lean), roof, high - 2.5 * lean), (inner * (1 - lean), roof, low + 2.5 * lean)]
+    face = [(-half, belt, low), (half, belt, low), (half * (1 - lean), roof, low + 2.5 * lean), (half * (lean - 1), roof, low + 2.5 * lean)]
+    wheels = np.concatenate([ngon(12, axle, 0.36, 1.0) * 0 + ngon(12, axle, 0.36, 0.36) for axle in (0.85, length - 0.85)])
+    hubs = np.concatenate([ngon(12, axle, 0.36, 0.2) for axle in (0.85, length - 0.85)])
+    parts = shadow(half + 0.15, -0.3, length + 0.3)
+    parts += cutout(CAR, [(BLACK, 1.0, boxes(np.array([-0.84, 0.52]), np.array([-0.52, 0.84]), 0, 0.5))], z=0.2)
+    parts += cutout(CAR, [(color, 0.78, boxes(0, length, 0.28, belt)), (BLACK, 1.0, wheels), (STEEL, 1.0, hubs)], x=inner, direction=ALONG)
+    parts.append(floor(CAR, shade(color, 1.15), boxes(-half, half, 0, length), belt))
+    parts.append(floor(CAR, shade(color, 1.15), boxes(-half * (1 - lean), half * (1 - lean), low + 2.5 * lean, high - 2.5 * lean), roof))
+    for corners, light in ((np.array([side]), 0.85), (np.array([face]), 0.95)):
+        middle = corners.mean(1)
+        parts.append(Part(corners, shade(color, light), CAR))
+        parts.append(Part(middle + (corners - middle) * (0.86, 0.76, 0.86), mix(GLASS, weather.zenith, 0.25), CAR))
+    lamps: Color = (255, 250, 220) if oncoming else (220, 24, 22)
+    ends = np.array([-half + 0.03, half - 0.37])
+    return parts + cutout(CAR, [
+        (color, 1.0, boxes(-half, half, 0.3, belt)),
+        ((52, 54, 58), 1.0, boxes(-half, half, 0.26, 0.46)),
+        (WHITE, 1.0, boxes(-0.26, 0.26, 0.5, 0.62)),
+        (lamps, 1.2 if weather.lit > 0.2 else 1.0, boxes(ends, ends + 0.34, belt - 0.3, belt - 0.1)),
+        (BLACK if oncoming else color, 0.9, boxes(-0.42, 0.42, belt - 0.3, belt - 0.14)),
+    ])  # fmt: skip
 
 
 # Layout
 
 
-def lay_lots(rng: np.random.Generator, side: int, edge: float) -> list[Lot]:
-    """Ten lots along one side; every deck holds each kind, so that no stretch of the street lacks a class for long."""
-    deck = [("", True), ("wall", False), ("", True), ("fence", True), ("", True)] * 2
-    deck[5:] = [("", True), ("wall", True), ("", True), ("fence", False), ("hedge", False)]
-    order = rng.permutation(5)
-    cuts = np.arange(11) * PERIOD / 10 + np.concatenate([[0], rng.uniform(-2, 2, 9), [0]])
-    kinds = [deck[int(index)] for index in (*order, *(order + 5))]
-    return [
-        Lot(side, edge, float(near), float(far - near), front, house, int(rng.integers(2**31)))
-        for (near, far), (front, house) in zip(pairwise(cuts), kinds, strict=True)
-    ]
-
-
-def lay_things(rng: np.random.Generator, side: int, kerb: float, walk: float) -> list[Thing]:
-    """What stands and who walks on one sidewalk."""
-    deck = [draw_sign, draw_lamp, draw_bin, draw_sign, draw_tree, draw_column, draw_sign, draw_lamp, draw_container, draw_board, draw_bench]
-    places = np.arange(0, PERIOD, PERIOD / 33)
-    things = []
-    for index, z in enumerate(places):
-        draw = deck[index % 11]
-        offset = walk - 0.9 if draw in (draw_column, draw_container, draw_bench) else 0.5
-        things.append(Thing(draw, kerb + side * offset, float(z + rng.uniform(-1, 1)), int(rng.integers(2**31))))
-    for z in np.arange(12) * PERIOD / 12:
-        x = kerb + side * rng.uniform(0.9, walk - 0.4)
-        pace = float(rng.choice([-1, 1]) * rng.uniform(0.1, 0.16))
-        things.append(Thing(draw_pedestrian, x, float(z + rng.uniform(-4, 4)), int(rng.integers(2**31)), speed=pace))
+def furniture(rng: np.random.Generator, side: int, kerb: float, walk: float, weather: Weather) -> list[Thing]:
+    """What stands on one sidewalk, in a fixed order, so that no stretch of the street lacks a class for long."""
+    things, start = [], int(rng.integers(10))
+    for index, z in enumerate(np.arange(0, PERIOD, 4.0)):
+        inner = walk - 0.9  # metres from the kerb
+        parts, offset = (
+            lambda: (sign(rng), 0.5),
+            lambda: (lamp(side, weather), 0.5),
+            lambda: (bin_(), 0.5),
+            lambda: (shadow(1.2) + plant(rng, 0, 0, rng.uniform(2.4, 3.0), rng.uniform(2.8, 3.4), 2.9), 0.7),
+            lambda: (column(rng), inner),
+            lambda: (sign(rng), 0.5),
+            lambda: (lamp(side, weather), 0.5),
+            lambda: (container(rng, side), inner),
+            lambda: (board(rng), 0.9),
+            lambda: (bench(), inner),
+        )[(index + start) % 10]()
+        things.append(Thing([parts], kerb + side * offset, float(z + rng.uniform(-1, 1)) % PERIOD))
     return things
 
 
-def lay_lane(rng: np.random.Generator, x: float, speed: float, gap: float, first: float) -> list[Thing]:
-    """Cars in one lane, all as fast on the whole, with room for each to swing."""
-    count = int(PERIOD // gap)
-    surge = 0.0 if speed == 0 else 1.4
-    return [
-        Thing(draw_car, x, first + index * PERIOD / count, int(rng.integers(2**31)), speed, 4.3, surge)
-        for index in range(count)
+def walkers(rng: np.random.Generator, side: int, kerb: float, walk: float, zebra: float) -> list[Thing]:
+    """Pedestrians along one sidewalk, and some who reach it over the crossing before the camera is there."""
+    things = []
+    for z in np.arange(0, PERIOD, 4.8) + rng.uniform(-2, 2, 20):
+        pace, x = rng.choice([-1, 1]) * rng.uniform(0.1, 0.16), kerb + side * rng.uniform(1.0, walk - 0.5)
+        things.append(Thing(pedestrian(rng, 0.12), float(x), float(z), speed=float(pace)))
+    for z in zebra + rng.uniform(0.4, 2.6, 2):
+        haste, x = -side * rng.uniform(0.1, 0.17), kerb + side * rng.uniform(0.5, 1.2)
+        things.append(Thing(pedestrian(rng, 0.26), float(x), float(z), crossing=float(haste)))
+    return things
+
+
+def lane(rng: np.random.Generator, x: float, speed: float, cars: int, first: float, weather: Weather) -> list[Thing]:
+    """Cars in one lane, all as fast on the whole, with room for each to swing; parked ones if they have no speed."""
+    surge = 1.4 if speed else 0.0
+    places = first + np.arange(cars) * PERIOD / cars
+    return [Thing([car(rng, x, speed < 0, weather)], x, float(z), 4.3, speed, surge) for z in places]
+
+
+def markings(left: float, right: float, walk: float, dividers: np.ndarray, zebra: float, paving: Color) -> list[Thing]:
+    """Dashed lines, the stripes of the crossing and the joints of the paving."""
+    stripes = np.arange(left + 0.7, right - 0.8, 1.0)
+    edges = np.array([left - walk, right])
+    joint = floor(SIDEWALK, shade(paving, 0.8), boxes(edges, edges + walk, 0, 0.07), within=30)
+    dash = floor(ROAD_LINE, WHITE, boxes(dividers - 0.09, dividers + 0.09, 0, DASH / 2))
+    things = [Thing([[joint]], 0.0, float(z)) for z in np.arange(0, PERIOD, 2.0)]
+    things += [Thing([[dash]], 0.0, float(z), DASH / 2) for z in np.arange(0, PERIOD, DASH)]
+    return [*things, Thing([[floor(ROAD_LINE, WHITE, boxes(stripes, stripes + 0.5, 0, 3))]], 0.0, zebra, 3.0)]
+
+
+def strips(rng: np.random.Generator, left: float, right: float, walk: float, paving: Color) -> list[Part]:
+    """Grass, sidewalks with kerbs, the road and its edge lines, in bands of depth so that the haze grows smoothly."""
+    grey, grass, kerb = float(rng.uniform(78, 112)), choose(rng, ((92, 118, 58),)), mix(paving, WHITE, 0.45)
+    across: list[tuple[int, Color, object, object]] = [
+        (VEGETATION, grass, -90, 90),
+        (SIDEWALK, paving, left - walk, right + walk),
+        (SIDEWALK, kerb, left - 0.18, right + 0.18),
+        (ROAD, (grey, grey, grey + 4), left, right),
+        (ROAD_LINE, WHITE, np.array([left + 0.2, right - 0.36]), np.array([left + 0.36, right - 0.2])),
     ]
+    bands = list(pairwise(np.geomspace(NEAR, 600, 18)))
+    return [floor(label, color, boxes(a, b, near, far)) for near, far in bands for label, color, a, b in across]
 
 
 @lru_cache(maxsize=4)
 def lay_street(seed: int, video: int) -> Street:
+    """The layout of one video."""
     rng = np.random.default_rng([seed, video])
     preset = WEATHERS[video % len(WEATHERS)]
-    weather = replace(preset, zenith=choose(rng, [preset.zenith], 7), visibility=preset.visibility * rng.uniform(0.8, 1.25))
-    speed, walk, lanes, parking = float(rng.uniform(0.7, 1.1)), float(rng.uniform(2.6, 3.4)), int(rng.integers(1, 3)), rng.random() < 0.6
-    kerbs = (-(lanes + 0.5) * LANE - 0.4 - 2.1 * parking, LANE / 2 + float(rng.uniform(0.4, 0.8)))
-    things = lay_lane(rng, 0.0, speed, 30, float(rng.uniform(9, 13)))
-    for lane in range(1, lanes + 1):
-        pace = -float(rng.uniform(0.6, 1.0)) if lane == lanes else speed * float(rng.uniform(1.05, 1.2))
-        things += lay_lane(rng, -lane * LANE, pace, 24, float(rng.uniform(0, 20)))
+    weather = replace(preset, zenith=choose(rng, [preset.zenith]), visibility=preset.visibility * rng.uniform(0.8, 1.25))
+    speed, walk, zebra = float(rng.uniform(0.7, 1.1)), float(rng.uniform(2.8, 3.6)), float(rng.uniform(18, 40))
+    lanes, parking, sunny_side = int(rng.integers(1, 3)), bool(rng.random() < 0.5), int(rng.choice([-1, 1]))
+    left, right = -(lanes + 0.5) * LANE - 0.4 - 2.1 * parking, LANE / 2 + float(rng.uniform(0.4, 0.8))
+    paving = choose(rng, ((176, 170, 162), (164, 160, 160), (184, 168, 150)))
+    edging, things = [], lane(rng, 0.0, speed, 3, float(rng.uniform(9, 13)), weather)
+    for number in range(1, lanes + 1):
+        pace = -rng.uniform(0.6, 1.0) if number == lanes else speed * rng.uniform(1.05, 1.2)
+        things += lane(rng, -number * LANE, float(pace), 4, float(rng.uniform(0, 20)), weather)
     if parking:
-        things += lay_lane(rng, kerbs[0] + 1.15, 0.0, 11, 2.0)
-    lots: list[Lot] = []
-    for side, kerb in zip((-1, 1), kerbs, strict=True):
-        lots += lay_lots(rng, side, kerb + side * walk)
-        things += lay_things(rng, side, kerb, walk)
-    zebras = tuple((rng.uniform(15, 30) + np.array([0, 60.0])).tolist())
-    for zebra in zebras:
-        for side in (-1, 1, 1):
-            z = zebra + float(rng.uniform(0.5, 2.5))
-            things.append(Thing(draw_pedestrian, side * float(rng.uniform(2.6, 3.4)), z, int(rng.integers(2**31)), crossing=-side * float(rng.uniform(0.1, 0.17))))
+        things += lane(rng, left + 1.15, 0.0, 8, float(rng.uniform(0, 8)), weather)
+    for side, kerb in ((-1, left), (1, right)):
+        light = 1 + weather.sun * (0.25 if side == sunny_side else -0.6)
+        edging += lots(rng, side, kerb + side * walk, light, weather)
+        things += furniture(rng, side, kerb, walk, weather) + walkers(rng, side, kerb, walk, zebra)
+    painted = markings(left, right, walk, -LANE * (np.arange(lanes) + 0.5), zebra, paving)
+    eye, horizon = float(rng.uniform(1.45, 1.9)), float(rng.uniform(0.43, 0.49))
+    ground = strips(rng, left, right, walk, paving)
+    return Street(weather, speed, eye, horizon, tuple(ground), (tuple(painted), tuple(edging), tuple(things)), grain(rng))
+
+
+def grain(rng: np.random.Generator) -> np.ndarray:
+    """The texture of asphalt, with patches."""
     size = GRAIN_TILE * GRAIN_PER_METRE
-    grain = 0.5 * soft_noise(rng, (size, size), (20, 20), 3) + 0.6 * rng.standard_normal((size, size), dtype=np.float32)
+    texture = 0.5 * soft_noise(rng, (size, size), (20, 20), 3) + 0.6 * rng.standard_normal((size, size), dtype=np.float32)
     for left, top in rng.integers(0, size - 80, (6, 2)):
-        grain[top : top + int(rng.integers(20, 80)), left : left + int(rng.integers(10, 25))] -= 1.0
-    grey = float(rng.uniform(78, 112))
-    return Street(
-        weather, int(rng.choice([-1, 1])), speed, float(rng.uniform(1.45, 1.9)), float(rng.uniform(0.42, 0.48)), kerbs, walk,
-        tuple(-LANE * (lane + 0.5) for lane in range(lanes)), zebras, choose(rng, [(grey, grey, grey + 4)], 4),
-        choose(rng, ((176, 170, 162), (164, 160, 160), (184, 168, 150)), 5), choose(rng, ((92, 118, 58),), 8),
-        tuple(lots), tuple(things), grain,
-    )  # fmt: skip
+        texture[top : top + int(rng.integers(20, 80)), left : left + int(rng.integers(10, 25))] -= 1.0
+    return texture
 
 
 # Pictures
 
 
-def draw_backdrop(view: View, rng: np.random.Generator) -> None:
-    """Sky, clouds, the sun and a skyline of houses and trees beyond `FAR`."""
-    weather, (height, width) = view.weather, view.labels.shape
-    rows = round(view.horizon)
-    share = np.linspace(0, 1, rows)[:, None, None] ** 1.4
-    sky = np.asarray(weather.zenith) * (1 - share) + np.asarray(weather.horizon) * share
-    cloud = np.clip(soft_noise(rng, (rows, width), (3, 4), 5) * 1.3 + (0.25 if weather.sun < 0.2 else -0.2), 0, 1)[..., None]
-    white = mix(weather.horizon, (255, 255, 255), 0.6) if weather.sun > 0.2 else mix(weather.zenith, weather.horizon, 0.75)
-    sky = sky * (1 - 0.75 * cloud) + np.asarray(white) * 0.75 * cloud
-    if weather.sun > 0.2:
-        y, x = np.mgrid[:rows, :width].astype(np.float32)
-        distance = np.hypot(x - width * rng.uniform(0.3, 0.7), y - rows * rng.uniform(0.15, 0.6)) / width
-        glow = np.clip(np.exp(-distance / 0.06) * 0.7 + (distance < 0.022), 0, 1)[..., None]
-        sky = sky * (1 - glow) + np.array([255.0, 246, 214]) * glow
-    view.image[:rows], view.image[rows:] = sky.clip(0, 255), weather.horizon
-    for x in np.arange(-95, 95, 9.0):
-        if rng.random() < 0.6:
-            view.fill(upright(x, FAR + 6, box(-5, 5, 0, rng.uniform(6, 19))), choose(rng, PLASTER), BUILDING, 0.8)
-        draw_leaves(view, rng, x + rng.uniform(-3, 3), 2.5, FAR, rng.uniform(7, 13), rng.uniform(5, 9))
+def sky(rng: np.random.Generator, weather: Weather, size: Size) -> np.ndarray:
+    """A gradient from zenith to horizon, clouds, and the sun where it shines."""
+    share = np.linspace(0, 1, size[0])[:, None, None] ** 1.4
+    picture = np.asarray(weather.zenith) * (1 - share) + np.asarray(weather.horizon) * share
+    clear = weather.sun > 0.2
+    cloud = np.clip(soft_noise(rng, size, (3, 4), 5) * 1.3 + (-0.2 if clear else 0.25), 0, 1)[..., None]
+    tone = mix(weather.horizon, WHITE, 0.6) if clear else mix(weather.zenith, weather.horizon, 0.75)
+    picture = picture + (np.asarray(tone) - picture) * 0.75 * cloud
+    if clear:
+        rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
+        column, row = size[1] * rng.uniform(0.3, 0.7), size[0] * rng.uniform(0.15, 0.5)
+        distance = np.hypot(columns - column, rows - row)[..., None] / size[1]
+        glow = np.clip(np.exp(-distance / 0.06) * 0.7 + (distance < 0.022), 0, 1)
+        picture += (np.array([255, 246, 214]) - picture) * glow
+    return picture.clip(0, 255).astype(np.uint8)
 
 
 @lru_cache(maxsize=4)
-def start_view(seed: int, video: int, size: Size) -> View:
-    """The camera of one video and its backdrop, which the frames copy."""
-    street = lay_street(seed, video)
+def backdrop(seed: int, video: int, size: Size) -> View:
+    """What a camera sees that is far or the same in every frame: sky, a skyline of houses and trees, the ground."""
+    street, rng = lay_street(seed, video), np.random.default_rng([seed, video, 2**31])
     height, width = size[0] * OVERSAMPLING, size[1] * OVERSAMPLING
     image, labels = np.zeros((height, width, 3), np.uint8), np.full((height, width), VOID, np.uint8)
-    view = View(image, labels, 0.62 * width, street.horizon * height, street.eye, street.weather, street.sunny_side)
-    draw_backdrop(view, np.random.default_rng([seed, video, 2**31]))
+    view = View(image, labels, 0.62 * width, street.horizon * height, street.eye, street.weather)
+    view.image[: round(view.horizon)] = sky(rng, street.weather, (round(view.horizon), width))
+    for x in np.arange(-75, 75, 8.0):
+        house_front = front(rng, 8.0, 3.0 * int(rng.integers(2, 6)), choose(rng, PLASTER), street.weather)
+        if rng.random() < 0.6:
+            view.paint(cutout(BUILDING, house_front, 0.9), x, FAR + 4)
+        view.paint(plant(rng, x + rng.uniform(-3, 3), FAR, rng.uniform(6, 10), rng.uniform(5, 8)))
+    view.paint(street.ground)
     return view
-
-
-def draw_ground(view: View, street: Street, travelled: float) -> None:
-    """Grass, sidewalks with kerbs, the road and its markings."""
-    left, right = street.kerbs
-    strips: list[tuple[float, float, Color, int]] = [
-        (-90, left - street.walk, street.grass, VEGETATION),
-        (right + street.walk, 90, street.grass, VEGETATION),
-        (left - street.walk, left, street.paving, SIDEWALK),
-        (right, right + street.walk, street.paving, SIDEWALK),
-        (left - 0.18, left, mix(street.paving, WHITE, 0.45), SIDEWALK),
-        (right, right + 0.18, mix(street.paving, WHITE, 0.45), SIDEWALK),
-        (left, right, street.asphalt, ROAD),
-        (left + 0.2, left + 0.38, WHITE, ROAD_LINE),
-        (right - 0.38, right - 0.2, WHITE, ROAD_LINE),
-    ]
-    for near, far in pairwise(np.geomspace(NEAR, 600, 18)):
-        for start, end, color, label in strips:
-            view.fill(ground(start, end, near, far), color, label)
-    for z in np.arange(1.5 - travelled % 1.5, 36, 1.5):
-        for start in (left - street.walk, right):
-            view.fill(ground(start, start + street.walk, z, z + 0.06), street.paving, SIDEWALK, 0.8)
-    for z in np.arange(FAR - travelled % 6, -6, -6):
-        for x in street.dividers:
-            view.fill(ground(x - 0.09, x + 0.09, z, z + 3), WHITE, ROAD_LINE)
-    for z in (ahead(zebra, travelled) for zebra in street.zebras):
-        stripes = np.stack([ground(x, x + 0.5, z, z + 3) for x in np.arange(left + 0.7, right - 0.8, 1.0)])
-        view.fill(stripes, WHITE, ROAD_LINE)
-
-
-def ahead(z: float, travelled: float) -> float:
-    """How far ahead of the camera the street's z is, from -BEHIND to PERIOD - BEHIND."""
-    return (z - travelled + BEHIND) % PERIOD - BEHIND
-
-
-def draw_things(view: View, street: Street, travelled: float, frame: int) -> None:
-    placed = []
-    for thing in street.things:
-        swing = thing.surge * float(np.sin(frame / 6 + thing.seed % 6))
-        z = ahead(thing.z + thing.speed * frame + swing, travelled)
-        x = thing.x
-        if thing.crossing:
-            x = float(np.clip(x + thing.crossing * z, street.kerbs[0] - 1, street.kerbs[1] + 1))
-        if 1.2 < z + thing.length and z < FAR:
-            placed.append((z, x, thing))
-    for z, x, thing in sorted(placed, key=lambda place: -place[0]):
-        thing.draw(view, thing, x, z, frame)
 
 
 def develop(view: View, street: Street, travelled: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -660,42 +602,40 @@ def develop(view: View, street: Street, travelled: float, rng: np.random.Generat
     image = cv2.resize(view.image, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     focal, horizon = view.focal / OVERSAMPLING, view.horizon / OVERSAMPLING
     top = int(horizon) + 1
-    z = (focal * view.eye / (np.arange(top, height) - horizon))[:, None]
-    x = (np.arange(width) - width / 2) * z / focal + view.sway
-    tile = [(axis * GRAIN_PER_METRE % len(street.grain)).astype(np.float32) for axis in (x, z + travelled + 0 * x)]
-    grain = cv2.remap(street.grain, tile[0], tile[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    image[top:] *= 1 + (grain * GRAIN_OF_CLASS[labels[top:]] * np.exp(-z / 20))[..., None].astype(np.float32)
+    z = (focal * view.eye / (np.arange(top, height) - horizon))[:, None].astype(np.float32)
+    x = ((np.arange(width) - width / 2) / focal).astype(np.float32) * z
+    tile = [axis * GRAIN_PER_METRE % len(street.grain) for axis in (x, z + np.float32(travelled) + 0 * x)]
+    texture = cv2.remap(street.grain, tile[0], tile[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    image[top:] *= 1 + (texture * GRAIN_OF_CLASS[labels[top:]] * np.exp(-z / 20))[..., None]
     if street.weather.rain:
-        mirrored = image[top - 1 - np.arange(height - top).clip(0, top - 1)]
-        wet = 0.3 * np.isin(labels[top:], (ROAD, ROAD_LINE)).astype(np.float32)[..., None]
-        image[top:] += (cv2.blur(mirrored, (3, 9)) - image[top:]) * wet
-        image = draw_rain(image, rng)
+        mirrored = cv2.blur(image[(top - 1 - np.arange(height - top)).clip(0)], (3, 9))
+        wet = np.isin(labels[top:], (ROAD, ROAD_LINE))[..., None] * np.float32(0.3)
+        image[top:] += (mirrored - image[top:]) * wet
+        image += rain(rng, (height, width))[..., None]
     image *= np.asarray(street.weather.tint, np.float32)
     image += rng.standard_normal(image.shape, dtype=np.float32) * 3.0
     return image.clip(0, 255).astype(np.uint8), labels
 
 
-def draw_rain(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    height, width = image.shape[:2]
-    streaks = np.zeros((height, width), np.uint8)
-    feet = rng.integers(0, (width, height), (width // 2, 2))
-    falls = np.stack([feet, feet + (height // 80, -height // 16)], 1).astype(np.int32)
-    cv2.polylines(streaks, list(falls), False, 255, 1, cv2.LINE_AA)
-    return image + streaks[..., None] * np.float32(0.1)
+def rain(rng: np.random.Generator, size: Size) -> np.ndarray:
+    """Slanting streaks `[H, W]` of added light, float32."""
+    streaks = np.zeros(size, np.uint8)
+    feet = rng.integers(0, size[::-1], (size[1] // 2, 2))
+    falls = np.stack([feet, feet + (size[0] // 80, -size[0] // 16)], 1).astype(np.int32)
+    return cv2.polylines(streaks, list(falls), False, 255, 1, cv2.LINE_AA) * np.float32(0.1)
 
 
 def draw_frame(video: int, frame: int, size: Size = (240, 320), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """One frame: the RGB image `[H, W, 3]` and the class ids `[H, W]`, both uint8, a pure function of the arguments."""
-    rng = np.random.default_rng([seed, video, frame])
-    street, start = lay_street(seed, video), start_view(seed, video, size)
-    travelled, sway = street.speed * frame, 0.15 * float(np.sin(frame / 9 + video))
-    view = replace(start, image=start.image.copy(), labels=start.labels.copy(), sway=sway)
-    draw_ground(view, street, travelled)
-    for z, lot in sorted(((ahead(lot.z, travelled), lot) for lot in street.lots), key=lambda place: -place[0]):
-        if z < FAR and z + lot.length > NEAR:
-            draw_lot(view, lot, z)
-    draw_things(view, street, travelled, frame)
-    return develop(view, street, travelled, rng)
+    street, start = lay_street(seed, video), backdrop(seed, video, size)
+    view = replace(start, image=start.image.copy(), labels=start.labels.copy())
+    travelled = street.speed * frame
+    for layer in street.layers:
+        placed = sorted(((*thing.place(frame, travelled), thing) for thing in layer), key=lambda place: -place[1])
+        for x, z, thing in placed:
+            if z < FAR and z + thing.length > 1.0:
+                view.paint(thing.poses[frame % len(thing.poses)], x, z)
+    return develop(view, street, travelled, np.random.default_rng([seed, video, frame]))
 
 
 def draw_demo(
@@ -719,18 +659,18 @@ def draw_demo(
     with tempfile.TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent) as scratch:
         draft = Path(scratch) / root.name
         for video in range(videos):
-            name = f"Video_{video:03d}"
-            for kind in ("Images", "Labels"):
-                (draft / kind / name).mkdir(parents=True)
+            folders = [draft / kind / f"Video_{video:03d}" for kind in ("Images", "Labels")]
+            for folder in folders:
+                folder.mkdir(parents=True)
             for frame in range(frames):
                 image, labels = draw_frame(video, frame, size, seed)
-                write_png(draft / "Images" / name / f"v{video:03d}_{frame:04d}.png", image)
-                write_png(draft / "Labels" / name / f"v{video:03d}_{frame:04d}.png", palette[labels])
+                for folder, picture in zip(folders, (image, palette[labels]), strict=True):
+                    write_png(folder / f"v{video:03d}_{frame:04d}.png", picture)
                 if progress is not None:
                     progress(video * frames + frame + 1, videos * frames)
         try:
             draft.rename(root)
-        except OSError:
+        except OSError:  # not empty any more: another process was quicker
             if not any(root.glob("*")):
                 raise
 

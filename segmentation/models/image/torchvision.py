@@ -33,7 +33,7 @@ def deeplabv3_resnet50(
 def _backbone_features(network: nn.Module, pixels: Tensor) -> list[Tensor]:
     """The outputs of the stem and of the four residual stages."""
     features = []
-    for name, stage in network.backbone.named_children():
+    for name, stage in network.get_submodule("backbone").named_children():
         pixels = stage(pixels)
         if name == "maxpool" or name.startswith("layer"):
             features.append(pixels)

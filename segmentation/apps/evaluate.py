@@ -1,0 +1,168 @@
+"""Score a checkpoint of a run on one of its splits, or on other data with the same classes."""
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from segmentation.build import (
+    build_loss,
+    build_model,
+    build_options,
+    build_source,
+    build_split,
+    evaluation_loader,
+    image_dataset,
+)
+from segmentation.classes import Classes
+from segmentation.data.image.source import ImageSample, ImageSource
+from segmentation.data.splits import SPLITS, assign, read_split
+from segmentation.engine.evaluate import evaluate
+from segmentation.engine.record import class_table, headline
+from segmentation.engine.state import load_weights
+from segmentation.errors import UserError
+from segmentation.metrics.segmentation import SegmentationMetric
+from segmentation.runtime.checkpoint import load_checkpoint
+from segmentation.runtime.console import progress_bar
+from segmentation.runtime.device import choose_device, choose_precision, describe_device
+from segmentation.runtime.files import read_json, write_json
+from segmentation.runtime.run_folder import RunFolder
+
+log = logging.getLogger("segmentation")
+
+
+def evaluate_run(cfg: DictConfig) -> float:
+    """Print the scores, write them to the run's evaluation folder, and return the mIoU.
+
+    With the choices of training (precision, batch size) the numbers are those that training had at the checkpoint.
+    """
+    _check(cfg)
+    folder = RunFolder.existing(cfg.run)
+    run = _as_evaluated(OmegaConf.load(folder.config), cfg)
+    device = choose_device(run.trainer.device)
+    precision = choose_precision(run.trainer.precision, device)
+    log.info("device: %s", describe_device(device, precision))
+
+    classes = read_classes(folder)
+    source = build_source(run.dataset)
+    if source.decode.classes.names != classes.names:
+        raise UserError(f"{source.title} has other classes than the run: {_difference(source.decode.classes, classes)}")
+    samples = _samples(cfg, run, source, folder)
+    path = folder.find_checkpoint(cfg.checkpoint)
+    content = load_checkpoint(path)
+    weights = "ema" if cfg.weights == "ema" and content.get("ema") else "raw"
+    model = build_model(run, classes, build_options(run, validates=True), device)
+    load_weights(model, content["ema"]["model"] if weights == "ema" else content["model"])
+
+    dataset = image_dataset(run.dataset, source, samples)
+    loader = evaluation_loader(dataset, run.trainer.val_batch_size, run.trainer.num_workers)
+    loss, metric = build_loss(run.loss, device), SegmentationMetric(classes)
+    started = time.perf_counter()
+    with progress_bar(f"evaluating {cfg.split}", len(loader)) as bar:
+        scores = evaluate(model, loader, loss, metric, device, precision, bar.advance)
+    seconds = time.perf_counter() - started
+    row = {f"{cfg.split}/{name}": value for name, value in scores.items()}
+
+    log.info("%s", class_table(row, cfg.split, classes.names))
+    log.info("%s  %s", cfg.split, headline(row, cfg.split))
+    epoch = content["epoch"] if "epoch" in content else content["progress"]["epoch"]
+    result = {
+        "split": cfg.split,
+        "data": source.title,
+        "images": len(samples),
+        "checkpoint": str(path),
+        "epoch": epoch,
+        "weights": weights,
+        "precision": precision.name,
+        "image_size": None if run.dataset.image_size is None else list(run.dataset.image_size),
+        "seconds": round(seconds, 3),
+        "images_per_second": round(len(samples) / seconds, 3),
+        "metrics": row,
+        "confusion": metric.confusion.tolist(),
+    }
+    name = _result_name(cfg)
+    write_json(folder.evaluation / f"{name}.json", result)
+    log.info("%s, epoch %d, %s weights -> %s", path, epoch, weights, folder.evaluation / f"{name}.json")
+    _tell_agreement(row, folder, content, cfg, weights)
+    return scores["mIoU"]
+
+
+def read_classes(folder: RunFolder) -> Classes:
+    content = read_json(folder.classes)
+    return Classes.from_entries(content["classes"], content["ignore_index"])
+
+
+def _check(cfg: DictConfig) -> None:
+    if OmegaConf.is_missing(cfg, "run"):
+        raise UserError("run=FOLDER is needed: the run folder that train.py wrote, outputs/<experiment_name>/<date>")
+    for key, choices in (("split", SPLITS), ("weights", ("ema", "raw"))):
+        if cfg[key] not in choices:
+            raise UserError(f"{key}={cfg[key]}: choose {', '.join(choices)}")
+    if cfg.precision not in (None, "auto", "fp32", "bf16", "fp16"):
+        raise UserError(f"precision={cfg.precision}: choose auto, fp32, bf16 or fp16")
+
+
+def _as_evaluated(run: Any, cfg: DictConfig) -> DictConfig:
+    """The run's configuration with what evaluation changes; the weights come from the checkpoint, not from a hub."""
+    trainer = {
+        "trainer.device": cfg.device,
+        "trainer.precision": cfg.precision,
+        "trainer.val_batch_size": cfg.batch_size,
+        "trainer.num_workers": cfg.num_workers,
+    }
+    for key, value in trainer.items():
+        if value is not None:
+            OmegaConf.update(run, key, value)
+    if "encoder_weights" in run.model:
+        run.model.encoder_weights = None
+    if "_target_" in cfg.dataset:  # another data set, shown to the model as the run's was
+        run.dataset = OmegaConf.merge(cfg.dataset, {"image_size": run.dataset.image_size})
+    elif cfg.dataset.root is not None:
+        run.dataset.root = cfg.dataset.root
+    return run
+
+
+def _samples(cfg: DictConfig, run: DictConfig, source: ImageSource, folder: RunFolder) -> list[ImageSample]:
+    """Of the run's data: what splits.json recorded; of other data: its own split."""
+    if "_target_" in cfg.dataset:
+        parts = build_split(run.dataset, source)
+    else:
+        split = read_split(folder.splits)
+        parts = assign(source.samples, {cfg.split: split[cfg.split]})
+    samples = parts[cfg.split]
+    if not samples:
+        raise UserError(f"split={cfg.split} has no samples in this run: choose one of those in {folder.splits}")
+    return samples
+
+
+def _difference(given: Classes, expected: Classes) -> str:
+    missing = sorted(set(expected.names) - set(given.names))
+    extra = sorted(set(given.names) - set(expected.names))
+    return f"missing {missing}, extra {extra}" if missing or extra else "the same names in another order"
+
+
+def _result_name(cfg: DictConfig) -> str:
+    """`val` for the best checkpoint's EMA weights; every other choice is in the name."""
+    checkpoint = Path(cfg.checkpoint).stem
+    other_data = [Path(cfg.dataset.root).name] if "_target_" in cfg.dataset else []
+    raw = ["raw"] if cfg.weights == "raw" else []
+    choices = [checkpoint, *raw, *other_data]
+    return cfg.split if choices == ["best"] else "-".join([cfg.split, *choices])
+
+
+def _tell_agreement(
+    row: dict[str, float], folder: RunFolder, content: dict[str, Any], cfg: DictConfig, weights: str
+) -> None:
+    """Compare with what training had, where it scored the same weights on the same samples."""
+    same = (
+        weights == ("ema" if content.get("ema") else "raw") and "_target_" not in cfg.dataset and "progress" in content
+    )
+    history = content["progress"]["history"] if same else []
+    trained = history[-1].get(f"{cfg.split}/mIoU") if history and cfg.split == "val" else None
+    if trained is None or math.isnan(trained):
+        return
+    verdict = "equal" if trained == row["val/mIoU"] else f"differs by {row['val/mIoU'] - trained:+.2e}"
+    log.info("training had val/mIoU %.4f at this checkpoint: %s", trained, verdict)

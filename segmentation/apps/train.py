@@ -1,0 +1,274 @@
+"""Training: announce, build, pass the objects to the loop, and leave a complete run folder."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+from torch.amp import GradScaler
+
+from segmentation.apps.config_check import check_config
+from segmentation.apps.describe import describe_model, tell_class_weights
+from segmentation.build import (
+    build_feed,
+    build_loss,
+    build_model,
+    build_optimizer,
+    build_options,
+    build_schedule,
+    build_source,
+    build_split,
+    draw_training_samples,
+    fill_class_weights,
+    sample_keys,
+)
+from segmentation.data.image.scan import scan_masks, tell_unknown_colors
+from segmentation.data.image.source import ImageSource
+from segmentation.data.splits import Split, write_split
+from segmentation.engine.checkpoints import adopt_checkpoints
+from segmentation.engine.ema import exponential_average, running_average
+from segmentation.engine.layer_decay import describe_groups
+from segmentation.engine.loop import Feed, Spent, Task, fit, steps_in
+from segmentation.engine.options import TrainerOptions
+from segmentation.engine.record import Recorder
+from segmentation.engine.state import Progress, TrainState
+from segmentation.errors import UserError
+from segmentation.metrics.segmentation import SegmentationMetric
+from segmentation.reports.curves import draw_curves
+from segmentation.runtime.checkpoint import load_checkpoint
+from segmentation.runtime.console import progress_bar, table_text
+from segmentation.runtime.device import choose_device, choose_precision, describe_device
+from segmentation.runtime.environment import describe_environment
+from segmentation.runtime.files import write_json, write_text
+from segmentation.runtime.run_folder import RunFolder
+from segmentation.runtime.seeds import seed_everything
+from segmentation.runtime.tracking import Tracker
+
+log = logging.getLogger("segmentation")
+
+
+def train(cfg: DictConfig, path: Path) -> float | None:
+    """Train as `cfg` says into the run folder `path`; returns the best monitored value.
+
+    Raises `UserError` before anything is computed for whatever is wrong with the configuration, the data or the
+    checkpoint to resume.
+    """
+    check_config(cfg)
+    folder = RunFolder(path)
+    resumed = find_checkpoint_to_resume(cfg.trainer.resume, folder)
+    device = choose_device(cfg.trainer.device)
+    precision = choose_precision(cfg.trainer.precision, device)
+    log.info("device: %s", describe_device(device, precision))
+
+    source = build_source(cfg.dataset)
+    parts = build_split(cfg.dataset, source)
+    tell_split(source, sample_keys(parts))
+    scan = scan_with_bar(source)
+    tell_unknown_colors(scan, source.decode.classes)
+    fill_class_weights(cfg.loss, scan, parts)
+    tell_class_weights(cfg.loss, source.decode.classes)
+    options = build_options(cfg, validates=bool(parts["val"]))
+
+    seed_everything(cfg.seed)
+    feed = build_feed(cfg, source, parts, options)
+    model = build_model(cfg, source.decode.classes, options, device)
+    refuse_single_images(model, feed)
+    log.info("model: %s", describe_model(cfg.model, model))
+    task = Task(build_loss(cfg.loss, device), SegmentationMetric(source.decode.classes), device, precision)
+    state = build_state(cfg, model, feed, task, options)
+    if resumed is not None:
+        resume(state, resumed, folder, cfg)
+
+    write_description(folder, cfg, source, sample_keys(parts), describe_environment(device, precision.name, cfg.seed))
+    tracker = Tracker(folder, state.progress.step)
+    tracker.event("start", state.progress.step, {"resumed": None if resumed is None else str(resumed)})
+    recorder = Recorder(folder, tracker, source.decode.classes.names, device)
+    for name, picture in draw_training_samples(feed, cfg.seed):
+        recorder.save_picture(f"training_samples/{name.replace('/', '_')}.png", picture)
+        tracker.picture(0, f"training_samples/{name}", picture)
+    recorder.write_history(state.progress)
+    try:
+        spent = fit(state, feed, task, options, recorder)
+    except KeyboardInterrupt:
+        write_summary(folder, state.progress, options, Spent(ended="interrupted"), model)
+        log.warning(
+            "stopped after %s; to go on: the same command with %s", _done(state.progress), _how_to_go_on(folder)
+        )
+        raise
+    finally:
+        tracker.close()
+    finish(cfg, folder, state.progress, options, spent, model)
+    return state.progress.best_value
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The checkpoint that training goes on from."""
+
+    path: Path
+    content: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.path} (epoch {self.content['progress']['epoch']})"
+
+
+def find_checkpoint_to_resume(choice: str | None, folder: RunFolder) -> Resumed | None:
+    """None for a run from the start. Raises `UserError` rather than start anew over a run that is there, or when a
+    checkpoint that is named is missing.
+    """
+    last = folder.checkpoint("last")
+    if choice is None:
+        if last.is_file():
+            raise UserError(
+                f"{folder.path} holds a run already: trainer.resume=auto goes on, another hydra.run.dir starts"
+            )
+        return None
+    if choice == "auto" and not last.is_file():
+        log.info("trainer.resume=auto: %s holds no checkpoint, training starts from the beginning", folder.path)
+        return None
+    path = last if choice == "auto" else Path(choice)
+    content = load_checkpoint(path)
+    if "progress" not in content:
+        raise UserError(f"trainer.resume={choice} holds weights only: name last.pt, best.pt or epoch_XXX.pt")
+    resumed = Resumed(path, content)
+    log.info("training goes on from %s", resumed)
+    return resumed
+
+
+def build_state(cfg: DictConfig, model: nn.Module, feed: Feed, task: Task, options: TrainerOptions) -> TrainState:
+    optimization = build_optimizer(cfg, model)
+    log.info("%s", table_text("parameter groups", *describe_groups(optimization.groups)))
+    total_steps, steps_per_epoch = steps_in(options, len(feed.train))
+    return TrainState(
+        model=model,
+        optimizer=optimization.optimizer,
+        schedule=build_schedule(cfg, optimization.optimizer, total_steps, steps_per_epoch),
+        scaler=GradScaler(task.device.type, enabled=task.precision.scale_gradients),
+        ema=None if options.ema_decay is None else exponential_average(model, options.ema_decay),
+        average=running_average(model) if options.average_start < 1 else None,
+    )
+
+
+def resume(state: TrainState, resumed: Resumed, folder: RunFolder, cfg: DictConfig) -> None:
+    state.load_state_dict(resumed.content)
+    adopt_checkpoints(resumed.path, folder, state.progress)
+    before = RunFolder(resumed.path.parent.parent).config
+    if before.is_file():
+        for line in differences(OmegaConf.load(before), cfg):
+            log.warning("other than before: %s", line)
+
+
+def differences(before: Any, now: Any) -> list[str]:
+    """Where two configurations differ, less where the run goes."""
+    old, new = _flat(OmegaConf.to_container(before, resolve=True)), _flat(OmegaConf.to_container(now, resolve=True))
+    ignored = ("trainer.resume", "experiment_name")
+    names = [name for name in sorted(old.keys() | new.keys()) if name not in ignored]
+    return [
+        f"{name}: {old.get(name, 'absent')} -> {new.get(name, 'absent')}"
+        for name in names
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _flat(node: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(node, dict):
+        return {path: node}
+    return {
+        name: value
+        for key, item in node.items()
+        for name, value in _flat(item, f"{path}.{key}" if path else key).items()
+    }
+
+
+def refuse_single_images(model: nn.Module, feed: Feed) -> None:
+    """A batch norm over a single value (one image, pooled to one pixel) has nothing to estimate."""
+    batch_norms = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
+    samples, batch = len(feed.train.sampler), feed.train.batch_size or 1  # type: ignore[arg-type]
+    if batch_norms and (batch == 1 or samples == 1):
+        raise UserError(
+            f"trainer.batch_size={batch} with {samples} training images: the model's batch norms need at least two "
+            "images in a batch; raise trainer.batch_size (trainer.accumulate_grad_batches does not help)"
+        )
+
+
+def scan_with_bar(source: ImageSource) -> Any:
+    with progress_bar("reading the masks once", len(source.samples)) as bar:
+        return scan_masks(source, bar.advance)
+
+
+def tell_split(source: ImageSource, keys: Split) -> None:
+    counts = ", ".join(f"{len(samples)} {part}" for part, samples in keys.items())
+    used = sum(map(len, keys.values()))
+    unused = f"; {len(source.samples) - used} samples are in no part" if used < len(source.samples) else ""
+    log.info("data: %s, %d samples: %s%s", source.title, len(source.samples), counts, unused)
+    if not keys["val"]:
+        log.warning("there is no validation split: training goes without, and best.pt follows train/loss")
+
+
+def write_description(
+    folder: RunFolder, cfg: DictConfig, source: ImageSource, keys: Split, environment: dict[str, Any]
+) -> None:
+    """What others need to use the run without asking: configuration, samples, classes, environment."""
+    classes = source.decode.classes
+    write_text(folder.config, OmegaConf.to_yaml(cfg, resolve=True))
+    write_split(folder.splits, keys)
+    write_json(folder.classes, {"classes": classes.to_entries(), "ignore_index": classes.ignore_index})
+    write_json(folder.environment, environment)
+
+
+def finish(
+    cfg: DictConfig, folder: RunFolder, progress: Progress, options: TrainerOptions, spent: Spent, model: nn.Module
+) -> None:
+    """Summary, curves, hyper-parameters, and a word on where everything is."""
+    write_summary(folder, progress, options, spent, model)
+    if not spent.seconds:
+        log.info("nothing was left to train: %s", _done(progress))
+        return
+    draw_curves(progress.history, options.monitor, folder.curves)
+    tracker = Tracker(folder, progress.step)
+    best = progress.best_value
+    tracker.hyperparameters(
+        _flat(OmegaConf.to_container(cfg, resolve=True)), {} if best is None else {options.monitor: best}
+    )
+    tracker.close()
+    total = spent.seconds["epoch"]
+    inner = {name: seconds for name, seconds in spent.seconds.items() if name != "epoch"}
+    inner["other"] = total - sum(
+        seconds for name, seconds in inner.items() if name != "data"
+    )  # data is within training
+    shares = ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in inner.items())
+    log.info("%s in %.0f s (%s): %s", _done(progress), total, shares, spent.ended)
+    if best is not None:
+        log.info("best %s %.4f at epoch %d", options.monitor, best, progress.best_epoch)
+    log.info(
+        "run folder: %s (curves.png, visualizations/, train.log; tensorboard --logdir %s)", folder.path, folder.path
+    )
+
+
+def write_summary(
+    folder: RunFolder, progress: Progress, options: TrainerOptions, spent: Spent, model: nn.Module
+) -> None:
+    write_json(
+        folder.summary,
+        {
+            "ended": spent.ended,
+            "epochs": progress.epoch,
+            "steps": progress.step,
+            "monitor": options.monitor,
+            "best_epoch": progress.best_epoch,
+            "best_value": progress.best_value,
+            "best": progress.history[progress.best_epoch - 1] if progress.best_epoch else None,
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "seconds": {name: round(seconds, 3) for name, seconds in spent.seconds.items()},
+        },
+    )
+
+
+def _done(progress: Progress) -> str:
+    return f"{progress.epoch} epochs, {progress.step} steps"
+
+
+def _how_to_go_on(folder: RunFolder) -> str:
+    return f"trainer.resume=auto hydra.run.dir={folder.path}"

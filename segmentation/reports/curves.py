@@ -1,0 +1,42 @@
+"""The curves of a run as one picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from segmentation.runtime.files import write_atomically
+
+PANELS = (("loss", "loss"), ("mIoU", "mIoU"), ("pixel_accuracy", "pixel accuracy"))
+
+
+def draw_curves(history: Sequence[dict[str, Any]], monitor: str, path: Path) -> None:
+    """Loss, mIoU, pixel accuracy and learning rate by epoch, for training and validation; the best epoch is marked."""
+    import matplotlib  # half a second that no other part of a run should wait for
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, len(PANELS) + 1, figsize=(4 * (len(PANELS) + 1), 3.2), layout="constrained")
+    for axis, (score, title) in zip(axes, PANELS, strict=False):
+        for split in ("train", "val"):
+            points = [(row["epoch"], row[f"{split}/{score}"]) for row in history if f"{split}/{score}" in row]
+            if points:
+                axis.plot(*zip(*points, strict=True), marker=".", label=split)
+        if monitor.endswith(f"/{score}"):
+            _mark_best(axis, history, monitor)
+        axis.set(title=title, xlabel="epoch")
+        axis.legend(frameon=False)
+    axes[-1].plot([row["epoch"] for row in history], [row["lr"] for row in history], marker=".", color="tab:green")
+    axes[-1].set(title="learning rate (head)", xlabel="epoch", yscale="log")
+    for axis in axes:
+        axis.grid(alpha=0.25)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=110))
+    plt.close(figure)
+
+
+def _mark_best(axis: Any, history: Sequence[dict[str, Any]], monitor: str) -> None:
+    points = [(row[monitor], row["epoch"]) for row in history if row.get(monitor, float("nan")) == row.get(monitor)]
+    if points:
+        value, epoch = (min if monitor.endswith("/loss") else max)(points)
+        axis.plot(epoch, value, "o", markersize=9, fillstyle="none", color="black", label=f"best {value:.3f}")
