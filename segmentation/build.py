@@ -76,7 +76,7 @@ def build_feed(cfg: DictConfig, source: ImageSource, parts: Parts, options: Trai
     validation = image_dataset(cfg.dataset, source, parts["val"])
     val = evaluation_loader(validation, options.val_batch_size, options.num_workers) if parts["val"] else None
     shown = validation if parts["val"] else image_dataset(cfg.dataset, source, parts["train"])
-    return Feed(train, val, _some(shown, options.visualization_count), ImageDrawing(source.decode.classes))
+    return Feed(train, val, _some(shown, options.visualization_count), ImageDrawing(source.classes))
 
 
 def image_dataset(
@@ -117,7 +117,7 @@ def draw_training_samples(feed: Feed, seed: int, count: int = 2) -> list[tuple[s
     assert isinstance(dataset, ImageDataset)
     sampler = ShuffledSampler(len(dataset), seed)
     chosen: list[IndexAndSeed] = [item for item, _ in zip(sampler, range(count), strict=False)]
-    draw = ImageDrawing(dataset.source.decode.classes)
+    draw = ImageDrawing(dataset.source.classes)
     return [picture for item in chosen for picture in draw(collate([dataset[item]]))]
 
 

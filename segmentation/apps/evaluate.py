@@ -48,8 +48,8 @@ def evaluate_run(cfg: DictConfig) -> float:
 
     classes = read_classes(folder)
     source = build_source(run.dataset)
-    if source.decode.classes.names != classes.names:
-        raise UserError(f"{source.title} has other classes than the run: {_difference(source.decode.classes, classes)}")
+    if source.classes.names != classes.names:
+        raise UserError(f"{source.title} has other classes than the run: {_difference(source.classes, classes)}")
     samples = _samples(cfg, run, source, folder)
     path = folder.find_checkpoint(cfg.checkpoint)
     content = load_checkpoint(path)

@@ -66,17 +66,17 @@ def train(cfg: DictConfig, path: Path) -> float | None:
     parts = build_split(cfg.dataset, source)
     tell_split(source, sample_keys(parts))
     scan = scan_with_bar(source)
-    tell_unknown_colors(scan, source.decode.classes)
+    tell_unknown_colors(scan, source.classes)
     fill_class_weights(cfg.loss, scan, parts)
-    tell_class_weights(cfg.loss, source.decode.classes)
+    tell_class_weights(cfg.loss, source.classes)
     options = build_options(cfg, validates=bool(parts["val"]))
 
     seed_everything(cfg.seed)
     feed = build_feed(cfg, source, parts, options)
-    model = build_model(cfg, source.decode.classes, options, device)
+    model = build_model(cfg, source.classes, options, device)
     refuse_single_images(model, feed)
     log.info("model: %s", describe_model(cfg.model, model))
-    task = Task(build_loss(cfg.loss, device), SegmentationMetric(source.decode.classes), device, precision)
+    task = Task(build_loss(cfg.loss, device), SegmentationMetric(source.classes), device, precision)
     state = build_state(cfg, model, feed, task, options)
     if resumed is not None:
         resume(state, resumed, folder, cfg)
@@ -84,7 +84,7 @@ def train(cfg: DictConfig, path: Path) -> float | None:
     write_description(folder, cfg, source, sample_keys(parts), describe_environment(device, precision.name, cfg.seed))
     tracker = Tracker(folder, state.progress.step)
     tracker.event("start", state.progress.step, {"resumed": None if resumed is None else str(resumed)})
-    recorder = Recorder(folder, tracker, source.decode.classes.names, device)
+    recorder = Recorder(folder, tracker, source.classes.names, device)
     for name, picture in draw_training_samples(feed, cfg.seed):
         recorder.save_picture(f"training_samples/{name.replace('/', '_')}.png", picture)
         tracker.picture(0, f"training_samples/{name}", picture)
@@ -211,7 +211,7 @@ def write_description(
     folder: RunFolder, cfg: DictConfig, source: ImageSource, keys: Split, environment: dict[str, Any]
 ) -> None:
     """What others need to use the run without asking: configuration, samples, classes, environment."""
-    classes = source.decode.classes
+    classes = source.classes
     write_text(folder.config, OmegaConf.to_yaml(cfg, resolve=True))
     write_split(folder.splits, keys)
     write_json(folder.classes, {"classes": classes.to_entries(), "ignore_index": classes.ignore_index})

@@ -10,7 +10,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -99,12 +99,27 @@ class Part:
     alpha: float = 1.0
     within: float = FAR  # metres beyond which it is too fine to be painted
 
+    @cached_property
+    def depth(self) -> float:
+        return float(self.points[..., 2].mean())
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Parts that are painted in this order; their corners are projected all at once, which is most of the speed."""
+
+    parts: Sequence[Part]
+
+    @cached_property
+    def corners(self) -> np.ndarray:
+        return np.concatenate([part.points.reshape(-1, 3) for part in self.parts])
+
 
 @dataclass(frozen=True)
 class Thing:
-    """Something on the street at (x, z): the parts of each pose, painted in order, and how it moves."""
+    """Something on the street at (x, z): its poses, one a frame, and how it moves."""
 
-    poses: Sequence[Sequence[Part]]
+    poses: Sequence[Figure]
     x: float
     z: float
     length: float = 0.0  # metres that it reaches beyond z
@@ -127,7 +142,7 @@ class Street:
     speed: float  # of the camera
     eye: float  # metres above the road
     horizon: float  # share of the height
-    ground: tuple[Part, ...]  # what stays as it is while the camera moves: grass, sidewalks, road
+    ground: Figure  # what stays as it is while the camera moves: grass, sidewalks, road
     layers: tuple[tuple[Thing, ...], ...]  # markings, then what lines the street, then what stands and moves on it
     grain: np.ndarray  # texture of the ground, a square tile of `GRAIN_TILE` metres, float32 around 0
 
@@ -143,21 +158,23 @@ class View:
     eye: float
     weather: Weather
 
-    def paint(self, parts: Iterable[Part], x: float = 0.0, z: float = 0.0) -> None:
-        """Paint parts moved to (x, z), hazier with depth. Clamping depths cuts rightly what runs along the street."""
-        for part in parts:
+    def paint(self, figure: Figure, x: float = 0.0, z: float = 0.0) -> None:
+        """Paint a figure moved to (x, z), hazier with depth. Clamping z cuts rightly what runs along the street."""
+        scale = self.focal / np.maximum(figure.corners[:, 2] + z, NEAR)
+        pixels = np.empty((len(scale), 2), np.int32)
+        pixels[:, 0] = (figure.corners[:, 0] + x) * scale + self.image.shape[1] / 2
+        pixels[:, 1] = (self.eye - figure.corners[:, 1]) * scale + self.horizon
+        stop = 0
+        for part in figure.parts:
+            start, stop = stop, stop + part.points.size // 3
             if z > part.within:
                 continue
-            depth = np.maximum(part.points[..., 2] + z, NEAR)
-            scale = self.focal / depth
-            pixels = np.empty((*depth.shape, 2), np.int32)
-            pixels[..., 0] = (part.points[..., 0] + x) * scale + self.image.shape[1] / 2
-            pixels[..., 1] = (self.eye - part.points[..., 1]) * scale + self.horizon
-            clear = math.exp(-float(depth.sum()) / depth.size / self.weather.visibility)
+            outlines = list(pixels[start:stop].reshape(*part.points.shape[:2], 2))
+            clear = math.exp(-max(part.depth + z, NEAR) / self.weather.visibility)
             color = [c * clear + h * (1 - clear) for c, h in zip(part.color, self.weather.horizon, strict=True)]
-            self._fill(list(pixels), color, part.alpha)
+            self._fill(outlines, color, part.alpha)
             if part.label is not None:
-                cv2.fillPoly(self.labels, list(pixels), part.label)
+                cv2.fillPoly(self.labels, outlines, part.label)
 
     def _fill(self, outlines: list[np.ndarray], color: list[float], alpha: float) -> None:
         if alpha == 1:
@@ -190,8 +207,16 @@ def ngon(corners: int, x: float, y: float, radius: float | np.ndarray, turn: flo
     return np.stack([x + radius * np.sin(angle), y + radius * np.cos(angle)], -1)[None]
 
 
-def cutout(label: int, rows: Iterable[Row], light: float = 1.0, x: float = 0.0, z: float = 0.0,
-           direction: tuple[float, float] = ACROSS, alpha: float = 1.0, within: float = FAR) -> list[Part]:
+def cutout(
+    label: int,
+    rows: Iterable[Row],
+    light: float = 1.0,
+    x: float = 0.0,
+    z: float = 0.0,
+    direction: tuple[float, float] = ACROSS,
+    alpha: float = 1.0,
+    within: float = FAR,
+) -> list[Part]:
     """Rows set upright from (x, z) in a direction of the ground plane."""
     parts = []
     for color, brightness, outlines in rows:
@@ -203,8 +228,9 @@ def cutout(label: int, rows: Iterable[Row], light: float = 1.0, x: float = 0.0, 
     return parts
 
 
-def floor(label: int | None, color: Color, outlines: np.ndarray, y: float = 0.0, alpha: float = 1.0,
-          within: float = FAR) -> Part:
+def floor(
+    label: int | None, color: Color, outlines: np.ndarray, y: float = 0.0, alpha: float = 1.0, within: float = FAR
+) -> Part:
     """Outlines of (x, z) laid flat."""
     return Part(np.insert(outlines, 1, y, axis=-1), color, label, alpha, within)
 
@@ -253,7 +279,11 @@ def front(rng: np.random.Generator, length: float, height: float, color: Color, 
         (mix(color, WHITE, 0.6), 1.0, boxes(middles - half, middles + half, low, sills + 2.5)),
         (mix(GLASS, weather.zenith, 0.2), 1.0, panes[~lit]),
         ((255, 216, 140), 1.15, panes[lit]),
-        (mix(color, GLASS, 0.35), 1.0, boxes(0, length, np.array([2.7, height - 0.35]), np.array([2.95, height + 0.1]))),
+        (
+            mix(color, GLASS, 0.35),
+            1.0,
+            boxes(0, length, np.array([2.7, height - 0.35]), np.array([2.95, height + 0.1])),
+        ),
     ]
 
 
@@ -318,7 +348,9 @@ def wall(rng: np.random.Generator, length: float, light: float) -> list[Part]:
     ]
     parts = cutout(WALL, [(color, 1.0, boxes(0, length, 0, height))], light, direction=ALONG)
     parts += cutout(WALL, joints, light, direction=ALONG, within=28)
-    return parts + cutout(WALL, [((198, 192, 182), 1.0, boxes(0, length, height - 0.12, height + 0.1))], light, direction=ALONG)
+    return parts + cutout(
+        WALL, [((198, 192, 182), 1.0, boxes(0, length, height - 0.12, height + 0.1))], light, direction=ALONG
+    )
 
 
 def lots(rng: np.random.Generator, side: int, edge: float, light: float, weather: Weather) -> list[Thing]:
@@ -327,14 +359,16 @@ def lots(rng: np.random.Generator, side: int, edge: float, light: float, weather
     start, things = int(rng.integers(6)), []
     for index, (near, far) in enumerate(pairwise(cuts.tolist())):
         kind, length = ("", "wall", "fence", "hedge", "wall", "fence")[(index + start) % 6], far - near
-        behind = house(rng, side, side * 4.0, length, light, weather) if rng.random() < 0.6 else trees(rng, side, length)
+        behind = (
+            house(rng, side, side * 4.0, length, light, weather) if rng.random() < 0.6 else trees(rng, side, length)
+        )
         if kind == "":
             parts = house(rng, side, side * 0.2, length, light, weather)
         elif kind == "hedge":
             parts = behind + hedge(rng, side, length)
         else:
             parts = behind + (fence if kind == "fence" else wall)(rng, length, light)
-        things.append(Thing([parts], edge, near, length))
+        things.append(Thing([Figure(parts)], edge, near, length))
     return things
 
 
@@ -384,7 +418,7 @@ def column(rng: np.random.Generator) -> list[Part]:
     return shadow(0.8) + cutout(OTHER, rows)
 
 
-def bin_() -> list[Part]:
+def litter_bin() -> list[Part]:
     return shadow(0.4) + cutout(OTHER, [
         (ORANGE, 1.0, shape((-0.3, 0), (0.3, 0), (0.38, 1.05), (-0.38, 1.05))),
         (ORANGE, 0.75, boxes(-0.32, -0.12, 0.05, 1.0)),
@@ -394,7 +428,10 @@ def bin_() -> list[Part]:
 
 def bench() -> list[Part]:
     legs, planks = np.array([-0.8, 0.7]), np.array([0.38, 0.6, 0.82])
-    rows = [(BLACK, 1.0, boxes(legs, legs + 0.1, 0, 0.9)), ((176, 110, 56), 1.0, boxes(-0.95, 0.95, planks, planks + 0.16))]
+    rows = [
+        (BLACK, 1.0, boxes(legs, legs + 0.1, 0, 0.9)),
+        ((176, 110, 56), 1.0, boxes(-0.95, 0.95, planks, planks + 0.16)),
+    ]
     return shadow(0.9) + cutout(OTHER, rows)
 
 
@@ -406,11 +443,11 @@ def container(rng: np.random.Generator, side: int) -> list[Part]:
     return shadow(1.0, far=1.5) + flank + cutout(OTHER, [*rows, (color, 1.2, boxes(-0.92, 0.92, 1.3, 1.55))])
 
 
-def pedestrian(rng: np.random.Generator, stride: float) -> list[list[Part]]:
+def pedestrian(rng: np.random.Generator, stride: float) -> list[Figure]:
     """The poses of one walker: legs and arms swing by up to `stride` metres."""
     coat, trousers, skin, hair = (choose(rng, colors) for colors in (CLOTHES, CLOTHES[:4], SKINS, HAIRS))
     size, phase, poses = float(rng.uniform(0.95, 1.12)), rng.uniform(0, 6), []
-    chest = shape((-0.2, 0.8), (0.2, 0.8), (0.17, 1.1), (0.23, 1.45), (0.08, 1.52), (-0.08, 1.52), (-0.23, 1.45), (-0.17, 1.1))
+    chest = shape((-0.2, 0.8), (0.2, 0.8), (0.17, 1.1), (0.23, 1.45), (0, 1.53), (-0.23, 1.45), (-0.17, 1.1))
     for s in stride * np.sin(phase + 2 * np.pi * np.arange(7) / 7):
         rows: list[Row] = [
             (trousers, 0.8, shape((-0.16, 0.88), (0.02, 0.88), (-0.03 - s, 0.05), (-0.17 - s, 0.05))),
@@ -420,39 +457,43 @@ def pedestrian(rng: np.random.Generator, stride: float) -> list[list[Part]]:
             (coat, 0.75, shape((0.15, 1.42), (0.25, 1.42), (0.31 - s, 0.82), (0.2 - s, 0.82))),
             (coat, 1.0, chest),
             (hair, 1.0, ngon(12, 0, 1.69, 0.16)),
-            (skin, 1.0, np.concatenate([ngon(10, 0, 1.645, 0.13)])),
+            (skin, 1.0, ngon(10, 0, 1.645, 0.13)),
         ]
-        poses.append(shadow(0.35) + cutout(PEDESTRIAN, [(color, light, size * outline) for color, light, outline in rows]))
+        rows = [(color, light, size * outline) for color, light, outline in rows]
+        poses.append(Figure(shadow(0.35) + cutout(PEDESTRIAN, rows)))
     return poses
 
 
 def car(rng: np.random.Generator, x: float, oncoming: bool, weather: Weather) -> list[Part]:
     """A car or a van seen from behind, or from the front if it is oncoming."""
     color, van, half, length = choose(rng, PAINTS), rng.random() < 0.25, 0.88, 4.3
-    roof, belt, inner = (1.95 if van else 1.48), (1.05 if van else 0.92), math.copysign(half, -x)
-    low, high, lean = (0.9 if oncoming and not van else 0.12), length - 0.5, (0.06 if van else 0.18)
-    side = [(inner, belt, low), (inner, belt, high), (inner * (1 - lean), roof, high - 2.5 * lean), (inner * (1 - lean), roof, low + 2.5 * lean)]
-    face = [(-half, belt, low), (half, belt, low), (half * (1 - lean), roof, low + 2.5 * lean), (half * (lean - 1), roof, low + 2.5 * lean)]
-    wheels = np.concatenate([ngon(12, axle, 0.36, 1.0) * 0 + ngon(12, axle, 0.36, 0.36) for axle in (0.85, length - 0.85)])
-    hubs = np.concatenate([ngon(12, axle, 0.36, 0.2) for axle in (0.85, length - 0.85)])
+    belt, roof, lean = (1.05, 1.95, 0.06) if van else (0.92, 1.48, 0.18)  # the cabin leans inwards from belt to roof
+    near, far, flank = 0.9 if oncoming and not van else 0.12, length - 0.5, math.copysign(half, -x)
+    top, inset, front_end, rear_end = half * (1 - lean), flank * (1 - lean), near + 2.5 * lean, far - 2.5 * lean
+    side = [(flank, belt, near), (flank, belt, far), (inset, roof, rear_end), (inset, roof, front_end)]
+    face = [(-half, belt, near), (half, belt, near), (top, roof, front_end), (-top, roof, front_end)]
+    tyres, hubs = (
+        np.concatenate([ngon(12, axle, 0.36, radius) for axle in (0.85, length - 0.85)]) for radius in (0.36, 0.2)
+    )
     parts = shadow(half + 0.15, -0.3, length + 0.3)
     parts += cutout(CAR, [(BLACK, 1.0, boxes(np.array([-0.84, 0.52]), np.array([-0.52, 0.84]), 0, 0.5))], z=0.2)
-    parts += cutout(CAR, [(color, 0.78, boxes(0, length, 0.28, belt)), (BLACK, 1.0, wheels), (STEEL, 1.0, hubs)], x=inner, direction=ALONG)
+    rows = [(color, 0.78, boxes(0, length, 0.28, belt)), (BLACK, 1.0, tyres), (STEEL, 1.0, hubs)]
+    parts += cutout(CAR, rows, x=flank, direction=ALONG)
     parts.append(floor(CAR, shade(color, 1.15), boxes(-half, half, 0, length), belt))
-    parts.append(floor(CAR, shade(color, 1.15), boxes(-half * (1 - lean), half * (1 - lean), low + 2.5 * lean, high - 2.5 * lean), roof))
+    parts.append(floor(CAR, shade(color, 1.15), boxes(-top, top, front_end, rear_end), roof))
     for corners, light in ((np.array([side]), 0.85), (np.array([face]), 0.95)):
         middle = corners.mean(1)
         parts.append(Part(corners, shade(color, light), CAR))
         parts.append(Part(middle + (corners - middle) * (0.86, 0.76, 0.86), mix(GLASS, weather.zenith, 0.25), CAR))
-    lamps: Color = (255, 250, 220) if oncoming else (220, 24, 22)
-    ends = np.array([-half + 0.03, half - 0.37])
-    return parts + cutout(CAR, [
+    lamps, ends = (255, 250, 220) if oncoming else (220, 24, 22), np.array([-half + 0.03, half - 0.37])
+    rows = [
         (color, 1.0, boxes(-half, half, 0.3, belt)),
         ((52, 54, 58), 1.0, boxes(-half, half, 0.26, 0.46)),
         (WHITE, 1.0, boxes(-0.26, 0.26, 0.5, 0.62)),
         (lamps, 1.2 if weather.lit > 0.2 else 1.0, boxes(ends, ends + 0.34, belt - 0.3, belt - 0.1)),
         (BLACK if oncoming else color, 0.9, boxes(-0.42, 0.42, belt - 0.3, belt - 0.14)),
-    ])  # fmt: skip
+    ]
+    return parts + cutout(CAR, rows)
 
 
 # Layout
@@ -460,22 +501,22 @@ def car(rng: np.random.Generator, x: float, oncoming: bool, weather: Weather) ->
 
 def furniture(rng: np.random.Generator, side: int, kerb: float, walk: float, weather: Weather) -> list[Thing]:
     """What stands on one sidewalk, in a fixed order, so that no stretch of the street lacks a class for long."""
-    things, start = [], int(rng.integers(10))
+    inner, start, things = walk - 0.9, int(rng.integers(10)), []
+    makers: tuple[tuple[Callable[[], list[Part]], float], ...] = (  # with metres from the kerb
+        (lambda: sign(rng), 0.5),
+        (lambda: lamp(side, weather), 0.5),
+        (litter_bin, 0.5),
+        (lambda: shadow(1.2) + plant(rng, 0, 0, rng.uniform(2.4, 3.0), rng.uniform(2.8, 3.4), 2.9), 0.7),
+        (lambda: column(rng), inner),
+        (lambda: sign(rng), 0.5),
+        (lambda: lamp(side, weather), 0.5),
+        (lambda: container(rng, side), inner),
+        (lambda: board(rng), 0.8),
+        (bench, inner),
+    )
     for index, z in enumerate(np.arange(0, PERIOD, 4.0)):
-        inner = walk - 0.9  # metres from the kerb
-        parts, offset = (
-            lambda: (sign(rng), 0.5),
-            lambda: (lamp(side, weather), 0.5),
-            lambda: (bin_(), 0.5),
-            lambda: (shadow(1.2) + plant(rng, 0, 0, rng.uniform(2.4, 3.0), rng.uniform(2.8, 3.4), 2.9), 0.7),
-            lambda: (column(rng), inner),
-            lambda: (sign(rng), 0.5),
-            lambda: (lamp(side, weather), 0.5),
-            lambda: (container(rng, side), inner),
-            lambda: (board(rng), 0.9),
-            lambda: (bench(), inner),
-        )[(index + start) % 10]()
-        things.append(Thing([parts], kerb + side * offset, float(z + rng.uniform(-1, 1)) % PERIOD))
+        make, offset = makers[(index + start) % len(makers)]
+        things.append(Thing([Figure(make())], kerb + side * offset, float(z + rng.uniform(-1, 1)) % PERIOD))
     return things
 
 
@@ -495,21 +536,22 @@ def lane(rng: np.random.Generator, x: float, speed: float, cars: int, first: flo
     """Cars in one lane, all as fast on the whole, with room for each to swing; parked ones if they have no speed."""
     surge = 1.4 if speed else 0.0
     places = first + np.arange(cars) * PERIOD / cars
-    return [Thing([car(rng, x, speed < 0, weather)], x, float(z), 4.3, speed, surge) for z in places]
+    return [Thing([Figure(car(rng, x, speed <= 0, weather))], x, float(z), 4.3, speed, surge) for z in places]
 
 
 def markings(left: float, right: float, walk: float, dividers: np.ndarray, zebra: float, paving: Color) -> list[Thing]:
     """Dashed lines, the stripes of the crossing and the joints of the paving."""
     stripes = np.arange(left + 0.7, right - 0.8, 1.0)
     edges = np.array([left - walk, right])
-    joint = floor(SIDEWALK, shade(paving, 0.8), boxes(edges, edges + walk, 0, 0.07), within=30)
-    dash = floor(ROAD_LINE, WHITE, boxes(dividers - 0.09, dividers + 0.09, 0, DASH / 2))
-    things = [Thing([[joint]], 0.0, float(z)) for z in np.arange(0, PERIOD, 2.0)]
-    things += [Thing([[dash]], 0.0, float(z), DASH / 2) for z in np.arange(0, PERIOD, DASH)]
-    return [*things, Thing([[floor(ROAD_LINE, WHITE, boxes(stripes, stripes + 0.5, 0, 3))]], 0.0, zebra, 3.0)]
+    joint = Figure([floor(SIDEWALK, shade(paving, 0.8), boxes(edges, edges + walk, 0, 0.07), within=30)])
+    dash = Figure([floor(ROAD_LINE, WHITE, boxes(dividers - 0.09, dividers + 0.09, 0, DASH / 2))])
+    crossing = Figure([floor(ROAD_LINE, WHITE, boxes(stripes, stripes + 0.5, 0, 3))])
+    things = [Thing([joint], 0.0, float(z)) for z in np.arange(0, PERIOD, 2.0)]
+    things += [Thing([dash], 0.0, float(z), DASH / 2) for z in np.arange(0, PERIOD, DASH)]
+    return [*things, Thing([crossing], 0.0, zebra, 3.0)]
 
 
-def strips(rng: np.random.Generator, left: float, right: float, walk: float, paving: Color) -> list[Part]:
+def strips(rng: np.random.Generator, left: float, right: float, walk: float, paving: Color) -> Figure:
     """Grass, sidewalks with kerbs, the road and its edge lines, in bands of depth so that the haze grows smoothly."""
     grey, grass, kerb = float(rng.uniform(78, 112)), choose(rng, ((92, 118, 58),)), mix(paving, WHITE, 0.45)
     across: list[tuple[int, Color, object, object]] = [
@@ -520,7 +562,7 @@ def strips(rng: np.random.Generator, left: float, right: float, walk: float, pav
         (ROAD_LINE, WHITE, np.array([left + 0.2, right - 0.36]), np.array([left + 0.36, right - 0.2])),
     ]
     bands = list(pairwise(np.geomspace(NEAR, 600, 18)))
-    return [floor(label, color, boxes(a, b, near, far)) for near, far in bands for label, color, a, b in across]
+    return Figure([floor(label, color, boxes(a, b, near, far)) for near, far in bands for label, color, a, b in across])
 
 
 @lru_cache(maxsize=4)
@@ -528,7 +570,9 @@ def lay_street(seed: int, video: int) -> Street:
     """The layout of one video."""
     rng = np.random.default_rng([seed, video])
     preset = WEATHERS[video % len(WEATHERS)]
-    weather = replace(preset, zenith=choose(rng, [preset.zenith]), visibility=preset.visibility * rng.uniform(0.8, 1.25))
+    weather = replace(
+        preset, zenith=choose(rng, [preset.zenith]), visibility=preset.visibility * rng.uniform(0.8, 1.25)
+    )
     speed, walk, zebra = float(rng.uniform(0.7, 1.1)), float(rng.uniform(2.8, 3.6)), float(rng.uniform(18, 40))
     lanes, parking, sunny_side = int(rng.integers(1, 3)), bool(rng.random() < 0.5), int(rng.choice([-1, 1]))
     left, right = -(lanes + 0.5) * LANE - 0.4 - 2.1 * parking, LANE / 2 + float(rng.uniform(0.4, 0.8))
@@ -545,14 +589,15 @@ def lay_street(seed: int, video: int) -> Street:
         things += furniture(rng, side, kerb, walk, weather) + walkers(rng, side, kerb, walk, zebra)
     painted = markings(left, right, walk, -LANE * (np.arange(lanes) + 0.5), zebra, paving)
     eye, horizon = float(rng.uniform(1.45, 1.9)), float(rng.uniform(0.43, 0.49))
-    ground = strips(rng, left, right, walk, paving)
-    return Street(weather, speed, eye, horizon, tuple(ground), (tuple(painted), tuple(edging), tuple(things)), grain(rng))
+    layers = (tuple(painted), tuple(edging), tuple(things))
+    return Street(weather, speed, eye, horizon, strips(rng, left, right, walk, paving), layers, grain(rng))
 
 
 def grain(rng: np.random.Generator) -> np.ndarray:
     """The texture of asphalt, with patches."""
     size = GRAIN_TILE * GRAIN_PER_METRE
-    texture = 0.5 * soft_noise(rng, (size, size), (20, 20), 3) + 0.6 * rng.standard_normal((size, size), dtype=np.float32)
+    texture = 0.6 * rng.standard_normal((size, size), dtype=np.float32)
+    texture += 0.5 * soft_noise(rng, (size, size), (20, 20), 3)
     for left, top in rng.integers(0, size - 80, (6, 2)):
         texture[top : top + int(rng.integers(20, 80)), left : left + int(rng.integers(10, 25))] -= 1.0
     return texture
@@ -589,8 +634,8 @@ def backdrop(seed: int, video: int, size: Size) -> View:
     for x in np.arange(-75, 75, 8.0):
         house_front = front(rng, 8.0, 3.0 * int(rng.integers(2, 6)), choose(rng, PLASTER), street.weather)
         if rng.random() < 0.6:
-            view.paint(cutout(BUILDING, house_front, 0.9), x, FAR + 4)
-        view.paint(plant(rng, x + rng.uniform(-3, 3), FAR, rng.uniform(6, 10), rng.uniform(5, 8)))
+            view.paint(Figure(cutout(BUILDING, house_front, 0.9)), x, FAR + 4)
+        view.paint(Figure(plant(rng, x + rng.uniform(-3, 3), FAR, rng.uniform(6, 10), rng.uniform(5, 8))))
     view.paint(street.ground)
     return view
 
@@ -604,8 +649,9 @@ def develop(view: View, street: Street, travelled: float, rng: np.random.Generat
     top = int(horizon) + 1
     z = (focal * view.eye / (np.arange(top, height) - horizon))[:, None].astype(np.float32)
     x = ((np.arange(width) - width / 2) / focal).astype(np.float32) * z
-    tile = [axis * GRAIN_PER_METRE % len(street.grain) for axis in (x, z + np.float32(travelled) + 0 * x)]
-    texture = cv2.remap(street.grain, tile[0], tile[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    down = np.broadcast_to(z + np.float32(travelled), x.shape)
+    across, down = (axis * GRAIN_PER_METRE % len(street.grain) for axis in (x, down))
+    texture = cv2.remap(street.grain, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     image[top:] *= 1 + (texture * GRAIN_OF_CLASS[labels[top:]] * np.exp(-z / 20))[..., None]
     if street.weather.rain:
         mirrored = cv2.blur(image[(top - 1 - np.arange(height - top)).clip(0)], (3, 9))
@@ -621,7 +667,7 @@ def rain(rng: np.random.Generator, size: Size) -> np.ndarray:
     """Slanting streaks `[H, W]` of added light, float32."""
     streaks = np.zeros(size, np.uint8)
     feet = rng.integers(0, size[::-1], (size[1] // 2, 2))
-    falls = np.stack([feet, feet + (size[0] // 80, -size[0] // 16)], 1).astype(np.int32)
+    falls = np.stack([feet, feet + np.array([size[0] // 80, -size[0] // 16])], 1).astype(np.int32)
     return cv2.polylines(streaks, list(falls), False, 255, 1, cv2.LINE_AA) * np.float32(0.1)
 
 

@@ -44,7 +44,7 @@ def scan_masks(source: ImageSource, advance: Callable[[], None] = lambda: None) 
 
     Raises `UserError` with all unreadable pictures together.
     """
-    state = fingerprint((sample.mask for sample in source.samples), source.decode.classes, source.decode.ignored)
+    state = fingerprint((sample.mask for sample in source.samples), source.classes, source.decode.ignored)
     kept = cache_folder() / f"masks-{state}.npz"
     scan = _read(kept) if kept.is_file() else None
     if scan is None:
@@ -54,7 +54,7 @@ def scan_masks(source: ImageSource, advance: Callable[[], None] = lambda: None) 
 
 
 def _scan(source: ImageSource, advance: Callable[[], None]) -> MaskScan:
-    classes = source.decode.classes
+    classes = source.classes
 
     def look(sample: ImageSample) -> tuple[np.ndarray, dict[Color, int]] | str:
         try:

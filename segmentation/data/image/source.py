@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segmentation.classes import Classes
 from segmentation.data.image.files import Size, read_stored, stored_size
 from segmentation.data.image.palette import PaletteDecoder
 from segmentation.errors import UserError
@@ -30,6 +31,10 @@ class ImageSource:
     title: str
     samples: tuple[ImageSample, ...]
     decode: PaletteDecoder
+
+    @property
+    def classes(self) -> Classes:
+        return self.decode.classes
 
     def read_mask(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
         """A label picture as stored, and its class ids `[H, W]` uint8. Raises `UserError` naming the file."""
