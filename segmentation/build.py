@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
@@ -36,10 +37,22 @@ GROUP_OPTIONS = ("lr", "weight_decay", "layer_decay", "head_lr_multiplier")
 Parts = Mapping[str, list[ImageSample]]
 
 
+def make(node: Any, **arguments: Any) -> Any:
+    """Instantiate a node. Raises the `UserError` of what it calls as it is, and makes one of any other exception."""
+    try:
+        return instantiate(node, **arguments, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        reason = " ".join(str(cause or error).split())
+        raise UserError(f"{node['_target_']} cannot be built as configured: {reason}") from error
+
+
 def build_source(dataset: DictConfig) -> ImageSource:
     """The samples that the configured reader finds; what every data set shares is not the reader's."""
     reader = {key: value for key, value in _plain(dataset).items() if key not in DATASET_SHARED}
-    source: ImageSource = instantiate(reader, _convert_="all")
+    source: ImageSource = make(reader)
     return source
 
 
@@ -65,7 +78,7 @@ def sample_keys(parts: Parts) -> Split:
 
 def build_feed(cfg: DictConfig, source: ImageSource, parts: Parts, options: TrainerOptions) -> Feed:
     """Loaders for training and validation, and the samples that are drawn: some of val, or of train without one."""
-    training = image_dataset(cfg.dataset, source, parts["train"], instantiate(cfg.augmentation, _convert_="all"))
+    training = image_dataset(cfg.dataset, source, parts["train"], make(cfg.augmentation))
     train = _loader(
         training,
         options.num_workers,
@@ -121,11 +134,14 @@ def draw_training_samples(feed: Feed, seed: int, count: int = 2) -> list[tuple[s
     return [picture for item in chosen for picture in draw(collate([dataset[item]]))]
 
 
-def build_model(cfg: DictConfig, classes: Classes, options: TrainerOptions, device: torch.device) -> nn.Module:
-    """The number of classes is the data's."""
-    model: nn.Module = instantiate(cfg.model, num_classes=len(classes), _convert_="all")
+def build_model(
+    model: DictConfig, classes: Classes, options: TrainerOptions, device: torch.device, pretrained: bool
+) -> nn.Module:
+    """The number of classes is the data's. Not `pretrained`: the weights come from a checkpoint, not from a hub."""
+    without = {} if pretrained or "encoder_weights" not in model else {"encoder_weights": None}
+    built: nn.Module = make(model, num_classes=len(classes), **without)
     memory_format = torch.channels_last if options.channels_last else torch.contiguous_format
-    return model.to(device, memory_format=memory_format)  # type: ignore[call-overload]
+    return built.to(device, memory_format=memory_format)  # type: ignore[call-overload]
 
 
 def fill_class_weights(loss: DictConfig, scan: MaskScan, parts: Parts) -> None:
@@ -146,7 +162,7 @@ def _nodes(node: Any) -> list[DictConfig]:
 
 
 def build_loss(loss: DictConfig, device: torch.device) -> Loss:
-    built: Loss = instantiate(loss, _convert_="all")
+    built: Loss = make(loss)
     return built.to(device)
 
 
@@ -160,18 +176,21 @@ def build_optimizer(cfg: DictConfig, model: nn.Module) -> Optimization:
     """Layer-wise decay decides the rate of each group; the rest of the configuration is the optimizer's own."""
     given = _plain(cfg.optimizer)
     groups = parameter_groups(model, **{name: given.pop(name) for name in GROUP_OPTIONS})
-    make: partial[Optimizer] = instantiate(given, _convert_="all")
-    return Optimization(make([{**group} for group in groups]), groups)
+    optimizer: partial[Optimizer] = make(given)
+    try:
+        return Optimization(optimizer([{**group} for group in groups]), groups)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"optimizer {given['_target_']} cannot be built as configured: {error}") from error
 
 
 def build_schedule(cfg: DictConfig, optimizer: Optimizer, total_steps: int, steps_per_epoch: int) -> Schedule:
-    make: partial[Schedule] = instantiate(cfg.scheduler, _convert_="all")
-    return make(optimizer, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
+    schedule: partial[Schedule] = make(cfg.scheduler)
+    return schedule(optimizer, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
 
 
 def build_options(cfg: DictConfig, validates: bool) -> TrainerOptions:
     """Without validation what would follow it follows the training loss."""
-    options: TrainerOptions = instantiate(cfg.trainer, _convert_="all")
+    options: TrainerOptions = make(cfg.trainer)
     if validates:
         return options
     stopping = replace(options.early_stopping, monitor="train/loss", mode="min")

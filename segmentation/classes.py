@@ -47,12 +47,8 @@ class Classes:
     @classmethod
     def from_entries(cls, entries: Iterable[Mapping[str, Any]], ignore_index: int = 255) -> "Classes":
         """From `[{"name": "road", "color": [128, 64, 128]}, ...]`, the form of the YAML and of `classes.json`."""
-        rows = list(entries)
-        return cls(
-            names=tuple(str(row["name"]) for row in rows),
-            colors=tuple((int(row["color"][0]), int(row["color"][1]), int(row["color"][2])) for row in rows),
-            ignore_index=int(ignore_index),
-        )
+        rows = [_name_and_color(row) for row in entries]
+        return cls(tuple(name for name, _ in rows), tuple(color for _, color in rows), int(ignore_index))
 
     def to_entries(self) -> list[dict[str, Any]]:
         """The inverse of `from_entries`, for `classes.json`."""
@@ -75,3 +71,11 @@ class Classes:
         table = np.array([*self.colors, ignored], np.uint8)
         valid = (labels >= 0) & (labels < len(self))
         return table[np.where(valid, labels, len(self))]
+
+
+def _name_and_color(row: Mapping[str, Any]) -> tuple[str, Color]:
+    try:
+        red, green, blue = row["color"]
+        return str(row["name"]), (int(red), int(green), int(blue))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{row} in dataset.classes: expected {{name: road, color: [128, 64, 128]}}") from error

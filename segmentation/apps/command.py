@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -65,7 +65,8 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 def _explained(error: Exception) -> UserError:
     faults = _faults_of_command_line() if "Could not override" in str(error) else None
-    return faults or UserError(" ".join(str(error).split()))
+    given = f"{error.override}: " if isinstance(error, OverrideParseException) else ""
+    return faults or UserError(given + " ".join(str(error).split()))
 
 
 def _faults_of_command_line() -> UserError | None:

@@ -3,6 +3,7 @@ together. All faults are told at once.
 """
 
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -193,11 +194,7 @@ def _at(content: Any, path: str) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return (
-        {None: "null", True: "true", False: "false"}.get(value, str(value))
-        if not isinstance(value, list)
-        else str(value)
-    )
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 # What only makes sense together.
@@ -219,7 +216,7 @@ def _split_faults(content: Content) -> Iterator[str]:
         elif not (share is None or isinstance(share, list) or _whole(0)(share)):
             yield f"dataset.split.{part}={_shown(share)}: expected a fraction, a number, a list of names, or null"
     fractions = [share for share in split.values() if isinstance(share, float)]
-    if sum(fractions) > 1 + 1e-6:
+    if sum(fractions) > 1 + 1e-6 and max(fractions) <= 1:
         yield f"dataset.split: the fractions add up to {sum(fractions):g}, more than 1"
 
 

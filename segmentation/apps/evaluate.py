@@ -54,7 +54,7 @@ def evaluate_run(cfg: DictConfig) -> float:
     path = folder.find_checkpoint(cfg.checkpoint)
     content = load_checkpoint(path)
     weights = "ema" if cfg.weights == "ema" and content.get("ema") else "raw"
-    model = build_model(run, classes, build_options(run, validates=True), device)
+    model = build_model(run.model, classes, build_options(run, validates=True), device, pretrained=False)
     load_weights(model, content["ema"]["model"] if weights == "ema" else content["model"])
 
     dataset = image_dataset(run.dataset, source, samples)
@@ -87,6 +87,8 @@ def evaluate_run(cfg: DictConfig) -> float:
     write_json(folder.evaluation / f"{name}.json", result)
     log.info("%s, epoch %d, %s weights -> %s", path, epoch, weights, folder.evaluation / f"{name}.json")
     _tell_agreement(row, folder, content, cfg, weights)
+    if cfg.min_mIoU is not None and not scores["mIoU"] >= cfg.min_mIoU:
+        raise UserError(f"{cfg.split}/mIoU is {scores['mIoU']:.4f}, below min_mIoU={cfg.min_mIoU}")
     return scores["mIoU"]
 
 
@@ -106,7 +108,7 @@ def _check(cfg: DictConfig) -> None:
 
 
 def _as_evaluated(run: Any, cfg: DictConfig) -> DictConfig:
-    """The run's configuration with what evaluation changes; the weights come from the checkpoint, not from a hub."""
+    """The run's configuration with what evaluation changes."""
     trainer = {
         "trainer.device": cfg.device,
         "trainer.precision": cfg.precision,
@@ -116,8 +118,6 @@ def _as_evaluated(run: Any, cfg: DictConfig) -> DictConfig:
     for key, value in trainer.items():
         if value is not None:
             OmegaConf.update(run, key, value)
-    if "encoder_weights" in run.model:
-        run.model.encoder_weights = None
     if "_target_" in cfg.dataset:  # another data set, shown to the model as the run's was
         run.dataset = OmegaConf.merge(cfg.dataset, {"image_size": run.dataset.image_size})
     elif cfg.dataset.root is not None:

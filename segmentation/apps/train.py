@@ -34,7 +34,7 @@ from segmentation.engine.loop import Feed, Spent, Task, fit, steps_in
 from segmentation.engine.options import TrainerOptions
 from segmentation.engine.record import Recorder
 from segmentation.engine.state import Progress, TrainState
-from segmentation.errors import UserError
+from segmentation.errors import UserError, gathered
 from segmentation.metrics.segmentation import SegmentationMetric
 from segmentation.reports.curves import draw_curves
 from segmentation.runtime.checkpoint import load_checkpoint
@@ -73,7 +73,7 @@ def train(cfg: DictConfig, path: Path) -> float | None:
 
     seed_everything(cfg.seed)
     feed = build_feed(cfg, source, parts, options)
-    model = build_model(cfg, source.classes, options, device)
+    model = build_model(cfg.model, source.classes, options, device, pretrained=resumed is None)
     refuse_single_images(model, feed)
     log.info("model: %s", describe_model(cfg.model, model))
     task = Task(build_loss(cfg.loss, device), SegmentationMetric(source.classes), device, precision)
@@ -152,12 +152,16 @@ def build_state(cfg: DictConfig, model: nn.Module, feed: Feed, task: Task, optio
 
 
 def resume(state: TrainState, resumed: Resumed, folder: RunFolder, cfg: DictConfig) -> None:
+    """Raises `UserError` for a changed optimizer: its state, rates included, comes from the checkpoint."""
+    before = RunFolder(resumed.path.parent.parent).config
+    changes = differences(OmegaConf.load(before), cfg) if before.is_file() else []
+    fixed = [change for change in changes if change.startswith("optimizer.")]
+    if fixed:
+        raise gathered("a resumed run keeps its optimizer: leave these as they were, or start a new run", fixed)
     state.load_state_dict(resumed.content)
     adopt_checkpoints(resumed.path, folder, state.progress)
-    before = RunFolder(resumed.path.parent.parent).config
-    if before.is_file():
-        for line in differences(OmegaConf.load(before), cfg):
-            log.warning("other than before: %s", line)
+    for change in changes:
+        log.warning("other than before: %s", change)
 
 
 def differences(before: Any, now: Any) -> list[str]:

@@ -23,6 +23,8 @@ def class_weights(counts: np.ndarray, method: str) -> list[float] | None:
     occurs = pixels > 0
     share = pixels / max(pixels.sum(), 1)
     weights = np.zeros(len(pixels))
+    if not occurs.any():
+        return weights.tolist()
     if method == "inverse":
         weights[occurs] = 1 / share[occurs]
         weights[occurs] /= weights[occurs].mean()

@@ -2,6 +2,7 @@
 samples of one group are near copies of each other: a split through a group would test on what was trained on.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -78,7 +79,7 @@ def _sizes(total: int, free: int, shares: Mapping[str, Share]) -> dict[str, int]
         raise UserError(f"dataset.split asks for {sum(sizes.values())} groups, but {free} are there: ask for fewer")
     left = free - sum(sizes.values())
     uses_all = bool(fractions) and abs(sum(fractions.values()) - 1) < 1e-6
-    reserved = max(int(fractions.get("train", 0) * total), int(fractions.get("train", 0) > 0))
+    reserved = max(int(fractions.get("train", 0) * total), int(fractions.get("train", 0) > 0 or "train" in rest))
     for part in ("val", "test"):
         if part in fractions:
             wanted = max(round(fractions[part] * total), int(fractions[part] > 0))
@@ -99,9 +100,9 @@ def assign(samples: Sequence[Sample], split: Mapping[str, Sequence[str]]) -> dic
     """
     of_entry = {entry: part for part, entries in split.items() for entry in entries}
     known = {sample.key for sample in samples} | {sample.group for sample in samples}
-    entries = [entry for part in split.values() for entry in part]
-    faults = [f"{entry} is not in the data" for entry in sorted(set(entries) - known)]
-    faults += [f"{entry} is listed twice" for entry in sorted({entry for entry in entries if entries.count(entry) > 1})]
+    listed = Counter(entry for part in split.values() for entry in part)
+    faults = [f"{entry} is not in the data" for entry in sorted(listed.keys() - known)]
+    faults += [f"{entry} is listed twice" for entry in sorted(listed) if listed[entry] > 1]
     parts: dict[str, list[Sample]] = {part: [] for part in SPLITS}
     for sample in samples:
         places = {of_entry[entry] for entry in (sample.key, sample.group) if entry in of_entry}
@@ -120,6 +121,8 @@ def read_split(path: Path) -> Split:
         content = read_json(path)
         if not isinstance(content, dict) or not set(content) <= set(SPLITS) or not content.get("train"):
             raise ValueError
+        if not all(isinstance(entries, list) for entries in content.values()):
+            raise TypeError
         split = {part: [str(entry) for entry in content.get(part, [])] for part in SPLITS}
     except (ValueError, TypeError, OSError) as error:
         raise UserError(
@@ -129,7 +132,11 @@ def read_split(path: Path) -> Split:
 
 
 def write_split(path: Path, split: Mapping[str, Sequence[str]]) -> None:
-    write_json(path, {part: list(split.get(part, [])) for part in SPLITS})
+    """What `read_split` reads. Raises `UserError` where no file can be written."""
+    try:
+        write_json(path, {part: list(split.get(part, [])) for part in SPLITS})
+    except OSError as error:
+        raise UserError(f"the split cannot be written to {path} ({error.strerror})") from error
 
 
 def _few(names: Sequence[str], most: int = 6) -> str:

@@ -164,6 +164,7 @@ def train_epoch(
             scaler.unscale_(optimizer)
             if options.gradient_clip_val is not None:
                 nn.utils.clip_grad_norm_(parameters, options.gradient_clip_val, foreach=True)
+            lr = optimizer.param_groups[-1]["lr"]
             scale = scaler.get_scale() if scaler.is_enabled() else 0.0
             scaler.step(optimizer)
             scaler.update()
@@ -178,7 +179,6 @@ def train_epoch(
             if progress.step % options.log_every_n_steps == 0 or progress.step == first_step + steps:
                 losses = recent_losses.compute()
                 _check_finite(losses, progress)
-                lr = optimizer.param_groups[-1]["lr"]
                 recorder.interval(progress, bar, losses, lr, recent_losses.samples)
                 epoch_losses.merge(recent_losses)
                 recent_losses = LossMean()
@@ -188,7 +188,7 @@ def train_epoch(
         scores = {**epoch_losses.compute(), **task.metric.compute()}
     seconds = watch.seconds["training"]
     return {
-        "lr": optimizer.param_groups[-1]["lr"],
+        "lr": lr,
         **{f"train/{name}": score for name, score in scores.items()},
         "images_per_second": round(epoch_losses.samples / seconds, 3),
         "data_wait_fraction": round(watch.seconds["data"] / seconds, 4),

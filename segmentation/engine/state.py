@@ -53,6 +53,7 @@ class TrainState:
             "model": self.model.state_dict(),
             "ema": _average_state(self.ema),
             "average": _average_state(self.average),
+            "kinds": self._kinds(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -60,12 +61,19 @@ class TrainState:
             "rng": rng_state(),
         }
 
+    def _kinds(self) -> list[str]:
+        """States of other kinds would load without a word and mean something else."""
+        return [type(part).__name__ for part in (self.optimizer, self.schedule)]
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Raises `UserError` when the state is of another model or holds weights only."""
         if "optimizer" not in state:
             raise UserError(
                 "the checkpoint holds weights only and cannot be resumed: name last.pt, best.pt or epoch_*.pt"
             )
+        if state["kinds"] != self._kinds():
+            before, now = " and ".join(state["kinds"]), " and ".join(self._kinds())
+            raise UserError(f"the checkpoint is of a run with {before}, this one has {now}: resume with the same kinds")
         load_weights(self.model, state["model"])
         for average, saved in ((self.ema, state["ema"]), (self.average, state["average"])):
             if average is not None:

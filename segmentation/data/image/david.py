@@ -35,8 +35,8 @@ def david(
     """
     folder = Path(root)
     image_root = _find(folder, "Images")
-    label_root = folder / labels if labels else _find(folder, "Labels")
-    if image_root is None or label_root is None or not label_root.is_dir():
+    label_root = _other_labels(folder, labels) if labels else _find(folder, "Labels")
+    if image_root is None or label_root is None:
         missing = "Images" if image_root is None else labels or "Labels"
         raise UserError(
             f"dataset.root={root}: looked for Images/Video_XXX and {labels or 'Labels'}/Video_XXX, found no folder "
@@ -44,6 +44,8 @@ def david(
         )
     videos = _chosen_videos(image_root, include)
     pairs, faults = _pair_videos(videos, label_root)
+    if include is None:
+        faults += _masks_without_video(videos, label_root)
     samples, size_faults = measure_pairs(pairs)
     faults += size_faults
     if faults:
@@ -58,21 +60,30 @@ def _find(parent: Path, name: str) -> Path | None:
     """The folder of this name in any case."""
     if not parent.is_dir():
         return None
-    return next((entry for entry in sorted(parent.iterdir()) if entry.name.lower() == name.lower()), None)
+    return next((entry for entry in _folders(parent) if entry.name.lower() == name.lower()), None)
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(entry for entry in parent.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _other_labels(root: Path, labels: str) -> Path | None:
+    return next((place for place in (root / labels, Path(labels)) if place.is_dir()), None)
 
 
 def _chosen_videos(image_root: Path, include: Sequence[str] | None) -> list[Path]:
-    videos = sorted(entry for entry in image_root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    videos = _folders(image_root)
     if not videos:
         raise UserError(f"{image_root} holds no video folder: looked for {image_root}/Video_XXX; {WHERE}")
     if include is None:
         return videos
     by_name = {video.name.lower(): video for video in videos}
-    unknown = [name for name in include if name.lower() not in by_name]
-    if unknown or not include:
+    wanted = [include] if isinstance(include, str) else [str(name) for name in include]
+    unknown = [name for name in wanted if name.lower() not in by_name]
+    if unknown or not wanted:
         names = ", ".join(video.name for video in videos)
-        raise UserError(f"dataset.include={list(include)}: no video of that name; there are {names}")
-    return sorted({by_name[name.lower()] for name in include})
+        raise UserError(f"dataset.include={unknown or wanted}: no video of that name; there are {names}")
+    return sorted({by_name[name.lower()] for name in wanted})
 
 
 def _pair_videos(videos: Sequence[Path], label_root: Path) -> tuple[list[tuple[str, str, Path, Path]], list[str]]:
@@ -91,6 +102,12 @@ def _pair_videos(videos: Sequence[Path], label_root: Path) -> tuple[list[tuple[s
         if not images:
             faults.append(f"{video} holds no {'/'.join(SUFFIXES)} picture")
     return pairs, faults
+
+
+def _masks_without_video(videos: Sequence[Path], label_root: Path) -> list[str]:
+    known = {video.name.lower() for video in videos}
+    extra = [(folder, len(_pictures(folder)[0])) for folder in _folders(label_root) if folder.name.lower() not in known]
+    return [f"{folder} holds {count} masks of a video without images" for folder, count in extra if count]
 
 
 def _pictures(folder: Path) -> tuple[dict[str, Path], list[str]]:

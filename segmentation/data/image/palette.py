@@ -15,9 +15,15 @@ class PaletteDecoder:
     """Colours to class ids by one lookup per pixel in a table of all 24-bit colours.
 
     `ignored` are known colours that stand for no class; they and unknown colours become `classes.ignore_index`.
+    Raises `UserError` where that does not fit into the 8 bits of an id (the classes are below it then).
     """
 
     def __init__(self, classes: Classes, ignored: tuple[Color, ...] = ()) -> None:
+        if not len(classes) <= classes.ignore_index <= 255:
+            raise UserError(
+                f"dataset.ignore_index={classes.ignore_index} with {len(classes)} classes: label pictures have 8-bit "
+                f"ids; expected a number from {len(classes)} to 255, after all classes"
+            )
         self.classes, self.ignored = classes, ignored
 
     def __call__(self, stored: np.ndarray) -> np.ndarray:

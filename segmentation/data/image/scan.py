@@ -2,6 +2,7 @@
 
 import logging
 import os
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -44,9 +45,10 @@ def scan_masks(source: ImageSource, advance: Callable[[], None] = lambda: None) 
 
     Raises `UserError` with all unreadable pictures together.
     """
-    state = fingerprint((sample.mask for sample in source.samples), source.classes, source.decode.ignored)
+    keys = [sample.key for sample in source.samples]
+    state = fingerprint((sample.mask for sample in source.samples), keys, source.classes, source.decode.ignored)
     kept = cache_folder() / f"masks-{state}.npz"
-    scan = _read(kept) if kept.is_file() else None
+    scan = _read(kept)
     if scan is None:
         scan = _scan(source, advance)
         _keep(kept, scan)
@@ -129,5 +131,5 @@ def _read(path: Path) -> MaskScan | None:
             pixels = dict(zip(colors, kept["pixels"].tolist(), strict=True))
             masks = dict(zip(colors, kept["masks"].tolist(), strict=True))
             return MaskScan(tuple(kept["keys"].tolist()), kept["counts"], pixels, masks)
-    except (OSError, ValueError, KeyError):
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):  # none yet, not ours to read, or damaged
         return None

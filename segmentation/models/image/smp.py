@@ -1,6 +1,8 @@
 """Architectures of segmentation-models-pytorch."""
 
+import inspect
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from torch import Tensor
 from segmentation.errors import UserError
 from segmentation.models.image.pixels import ImageModel
 from segmentation.models.image.weights import is_file_name, load_encoder_weights, told_when_unavailable
+
+TIMM = ("tu-", "timm-")  # what smp takes from timm, by timm's own names
 
 
 def smp_model(
@@ -31,6 +35,15 @@ def smp_model(
     build = getattr(smp, architecture, None)
     if not (isinstance(build, type) and issubclass(build, SegmentationModel)):
         raise UserError(f"model.architecture={architecture}: segmentation_models_pytorch has no model of that name")
+    if not encoder_name.startswith(TIMM) and encoder_name not in smp.encoders.get_encoder_names():
+        near = get_close_matches(encoder_name, smp.encoders.get_encoder_names())
+        raise UserError(
+            f"model.encoder_name={encoder_name}: segmentation_models_pytorch has no encoder of that name"
+            f"{', near it are ' + ', '.join(near) if near else ''}; tu-NAME takes any of timm"
+        )
+    unknown = set() if encoder_name.startswith("tu-") else options.keys() - inspect.signature(build).parameters.keys()
+    if unknown:  # smp takes any and passes them on to encoders, of which only timm's read them
+        raise UserError(f"model.{min(unknown)}: {architecture} has no such option")
     hub_weights = None if is_file_name(encoder_weights) else encoder_weights
     try:
         with told_when_unavailable(encoder_name, hub_weights):

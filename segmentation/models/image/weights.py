@@ -1,9 +1,8 @@
 """Pre-trained encoder weights: from a hub, from its cache on this machine, or from a file."""
 
 import os
-import pickle
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -12,7 +11,6 @@ from urllib.parse import urlparse
 import huggingface_hub.constants as hub
 import torch
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -20,8 +18,6 @@ from segmentation.errors import UserError
 
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 WRAPPERS = ("state_dict", "model", "teacher", "model_state_dict")
-PREFIXES = ("module.", "backbone.", "encoder.", "model.")
-CLASSIFIERS = ("fc.", "classifier.", "head.", "last_linear.", "_fc.")
 GO_ON = (
     "model.encoder_weights=null starts from random weights, model.encoder_weights=FILE.pth or .safetensors reads one"
 )
@@ -61,11 +57,12 @@ def _hub_answers(seconds: float = 3.0) -> bool:
 
 
 def load_encoder_weights(encoder: nn.Module, path: Path) -> None:
-    """Load a file of weights, in torch's or safetensors' form, that were saved of the encoder or of a classifier of
-    the same architecture. Raises `UserError` when a weight of the encoder is not in the file or has another shape.
+    """Load a file of weights, in torch's or safetensors' form, that were saved of the encoder, of a classifier of the
+    same architecture, or of a network that holds it. Raises `UserError` when a weight of the encoder is not in the file
+    or has another shape, and when the file is of a deeper encoder.
     """
-    given = _bare(_read(path))
     wanted = encoder.state_dict()
+    given = _named_as(wanted, _read(path))
     missing = [name for name in wanted if name not in given and not name.endswith("num_batches_tracked")]
     differing = [name for name in wanted if name in given and given[name].shape != wanted[name].shape]
     if missing or differing:
@@ -74,8 +71,8 @@ def load_encoder_weights(encoder: nn.Module, path: Path) -> None:
             f"model.encoder_weights={path} does not fit the encoder: {len(missing)} of its {len(wanted)} weights are "
             f"missing and {len(differing)} have another shape, the first {first}; name a file of this architecture"
         )
-    left_over = [name for name in given if name not in wanted and not name.startswith(CLASSIFIERS)]
-    if len(left_over) > len(wanted):
+    left_over = [name for name in given if name not in wanted]
+    if len(left_over) > len(wanted) // 3:  # a classifier's head is less; a ResNet-34 holds all weights of a ResNet-18
         raise UserError(
             f"model.encoder_weights={path} is of a larger network ({len(left_over)} weights without a place, the first "
             f"{left_over[0]}); name a file of this architecture"
@@ -90,20 +87,35 @@ def _read(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
+    except Exception as error:  # damaged bytes make the unpickler raise anything
         raise UserError(
             f"model.encoder_weights={path} cannot be read as weights: it is damaged or no such file"
         ) from error
     for wrapper in WRAPPERS:
         content = content[wrapper] if isinstance(content, dict) and isinstance(content.get(wrapper), dict) else content
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    named = isinstance(content, dict) and all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    )
+    if not named:
         raise UserError(f"model.encoder_weights={path} holds no weights by name: save a module's state_dict()")
     return content
 
 
-def _bare(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Names without the prefix that wrappers around the encoder gave to all of them."""
-    for prefix in PREFIXES:
-        if weights and all(name.startswith(prefix) for name in weights):
-            return _bare({name.removeprefix(prefix): value for name, value in weights.items()})
-    return weights
+def _named_as(wanted: Iterable[str], given: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The given weights by the names that the encoder has for them.
+
+    Of the prefixes that wrappers put before names (`module.`, `backbone.`) it is the one under which most of the
+    encoder's names are found; what lies outside of it, as a decoder does, is left out.
+    """
+    own = {_plain(name): name for name in wanted}
+    found = {_plain(name): weight for name, weight in given.items()}
+    first = next(iter(own))
+    prefixes = sorted(name.removesuffix(first) for name in found if name.endswith(first))
+    prefix = max(prefixes, key=lambda prefix: sum(prefix + name in found for name in own), default="")
+    inside = {name.removeprefix(prefix): weight for name, weight in found.items() if name.startswith(prefix)}
+    return {own.get(name, name): weight for name, weight in inside.items()}
+
+
+def _plain(name: str) -> str:
+    """As timm's classifiers spell it: as encoders they are within a `model`, and their `stages.0` is a `stages_0`."""
+    return name.removeprefix("model.").replace("_", ".")

@@ -1,0 +1,56 @@
+# make demo | test | lint | train | evaluate | bench | soak | tensorboard | clean
+# Options: make train ARGS="model=unet dataset=david dataset.root=PATH", make evaluate RUN=outputs/default/DATE
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+RUN ?= $(shell ls -td outputs/*/*/config.yaml 2>/dev/null | head -1 | xargs -r dirname)
+DEMO_RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
+
+.PHONY: demo install test lint train evaluate bench soak tensorboard clean
+
+demo: $(VENV)/.installed  ## install, draw a small data set, train on it, evaluate, fail below the expected score
+	$(BIN)/python train.py experiment=demo hydra.run.dir=$(DEMO_RUN)
+	$(BIN)/python evaluate.py run=$(DEMO_RUN) min_mIoU=0.5
+	@echo "curves:   $(DEMO_RUN)/curves.png"
+	@echo "pictures: $(DEMO_RUN)/visualizations/"
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version): make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --progress-bar on -e . -c constraints.txt
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -e ".[dev]" -c constraints.txt
+	@touch $@
+
+test: $(VENV)/.installed-dev  ## the tests, under 12 minutes on two cores
+	$(BIN)/python -m pytest -m "not soak" $(ARGS)
+
+soak: $(VENV)/.installed-dev  ## the tests that take minutes
+	$(BIN)/python -m pytest -m soak $(ARGS)
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+train: $(VENV)/.installed
+	$(BIN)/python train.py $(ARGS)
+
+evaluate: $(VENV)/.installed  ## of RUN, by default the newest
+	$(BIN)/python evaluate.py run=$(RUN) $(ARGS)
+
+bench: $(VENV)/.installed-dev  ## what the loop costs, and the time to the first step
+	$(BIN)/python -m tests.bench.training
+
+tensorboard: $(VENV)/.installed
+	$(BIN)/tensorboard --logdir outputs
+
+clean:  ## what can be made again: the environment, the drawn data, caches; not the runs
+	rm -rf $(VENV) data/demo *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Street scenes drawn by the project itself: data for a first run."""

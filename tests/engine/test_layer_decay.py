@@ -1,0 +1,205 @@
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from torch import nn
+from torch.optim import SGD
+
+from segmentation.engine.layer_decay import Group, KnowsDepths, describe_groups, parameter_groups
+from segmentation.engine.schedule import Schedule
+from segmentation.models.image.pixels import ImageModel
+from segmentation.models.image.smp import smp_model
+from segmentation.models.image.torchvision import deeplabv3_resnet50
+from tests.engine.configured import choices, configured
+
+LR, WEIGHT_DECAY, LAYER_DECAY, HEAD = 0.1, 0.01, 0.5, 3.0
+NETWORKS = [
+    *(("Unet", encoder) for encoder in ("resnet18", "mobilenet_v2", "efficientnet-b0", "mit_b0", "tu-convnext_atto")),
+    *((architecture, "resnet18") for architecture in ("DeepLabV3Plus", "UnetPlusPlus", "FPN")),
+    ("torchvision", "resnet50"),
+]
+over_networks = pytest.mark.parametrize(("architecture", "encoder"), NETWORKS)
+
+
+@cache
+def network(architecture: str, encoder: str) -> ImageModel:
+    pixels = {"mean": [0.5] * 3, "std": [0.25] * 3}
+    if architecture == "torchvision":
+        return deeplabv3_resnet50(num_classes=3, **pixels)
+    return smp_model(architecture, encoder, num_classes=3, **pixels)
+
+
+def groups_of(model: nn.Module) -> list[Group]:
+    return parameter_groups(model, LR, WEIGHT_DECAY, LAYER_DECAY, HEAD)
+
+
+@over_networks
+def test_groups_hold_every_parameter_once(architecture: str, encoder: str) -> None:
+    model = network(architecture, encoder)
+    groups = groups_of(model)
+    names = [name for group in groups for name in group["names"]]
+    assert sorted(names) == sorted(name for name, _ in model.named_parameters())
+    parameters = dict(model.named_parameters())
+    for group in groups:
+        assert len(group["params"]) == len(group["names"]) > 0
+        assert all(parameters[name] is p for name, p in zip(group["names"], group["params"], strict=True))
+
+
+@over_networks
+def test_rates_rise_strictly_from_the_first_stage_to_the_head(architecture: str, encoder: str) -> None:
+    groups = groups_of(network(architecture, encoder))
+    kinds = [(group["depth"], group["weight_decay"] > 0) for group in groups]
+    assert len(set(kinds)) == len(kinds), "two groups are the same"
+    rate_at = {group["depth"]: group["lr"] for group in groups}
+    assert all(group["lr"] == rate_at[group["depth"]] for group in groups)
+    depths = sorted(rate_at)
+    assert depths == list(range(len(depths)))
+    assert len(depths) >= 5, "four stages of an encoder, or five, and the head"
+    head = depths[-1]
+    assert rate_at[head] == pytest.approx(LR * HEAD)
+    for depth in depths[:-1]:
+        assert rate_at[depth] == pytest.approx(LR * LAYER_DECAY ** (head - depth))
+
+
+@over_networks
+def test_the_encoder_is_below_decoder_and_head(architecture: str, encoder: str) -> None:
+    groups = groups_of(network(architecture, encoder))
+    head = max(group["depth"] for group in groups)
+    place = "network.backbone." if architecture == "torchvision" else "network.encoder."
+    for group in groups:
+        assert all(name.startswith(place) == (group["depth"] < head) for name in group["names"])
+
+
+@over_networks
+def test_biases_and_norms_are_not_decayed_and_all_else_is(architecture: str, encoder: str) -> None:
+    model = network(architecture, encoder)
+    norms = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+    undecayed = {name for group in groups_of(model) if group["weight_decay"] == 0 for name in group["names"]}
+    for prefix, module in model.named_modules():
+        for name, parameter in module.named_parameters(prefix, recurse=False):
+            if isinstance(module, norms) or name.endswith(".bias") or parameter.ndim < 2:
+                assert name in undecayed
+            else:
+                assert name not in undecayed
+
+
+def test_stages_are_in_the_order_in_which_the_encoder_computes_them() -> None:
+    def depths(encoder: str) -> dict[str, int]:
+        found = network("Unet", encoder).parameter_depths()
+        return {name.removeprefix("network.encoder."): depth for name, depth in found.items()}
+
+    resnet = depths("resnet18")
+    assert resnet["conv1.weight"] == resnet["bn1.bias"] == 0
+    assert [resnet[f"layer{stage}.0.conv1.weight"] for stage in (1, 2, 3, 4)] == [1, 2, 3, 4]
+    assert resnet["network.segmentation_head.0.weight"] == resnet["network.decoder.blocks.0.conv1.0.weight"] == 5
+
+    transformer = depths("mit_b0")
+    assert [transformer[f"patch_embed{stage}.proj.weight"] for stage in (1, 2, 3, 4)] == [0, 1, 2, 3]
+    assert [transformer[f"block{stage}.1.mlp.fc2.weight"] for stage in (1, 2, 3, 4)] == [0, 1, 2, 3]
+
+    convnext = depths("tu-convnext_atto")
+    assert convnext["model.stem_0.weight"] == 0
+    stages = [convnext[f"model.stages_{stage}.blocks.0.conv_dw.weight"] for stage in (0, 1, 2, 3)]
+    assert stages == [0, 1, 2, 3]
+
+
+@over_networks
+def test_frozen_parameters_are_in_no_group_and_do_not_move_the_others(architecture: str, encoder: str) -> None:
+    model = network(architecture, encoder)
+    rates = {name: group["lr"] for group in groups_of(model) for name in group["names"]}
+    frozen = [p for name, p in model.named_parameters() if rates[name] == min(rates.values())]
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+        groups = groups_of(model)
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+    left = {name: group["lr"] for group in groups for name in group["names"]}
+    assert left == {name: rate for name, rate in rates.items() if rate != min(rates.values())}
+
+
+@pytest.mark.parametrize("name", choices("scheduler"))
+def test_the_ratio_between_groups_outlives_every_schedule(name: str) -> None:
+    config = configured(f"scheduler={name}", "++scheduler.patience=0" if name == "plateau" else "seed=0")
+    make: Callable[..., Schedule] = instantiate(config.scheduler, _convert_="all")
+    groups = groups_of(network("Unet", "resnet18"))
+    planned = [group["lr"] for group in groups]
+    optimizer = SGD([{**group} for group in groups])
+    schedule = make(optimizer, total_steps=40, steps_per_epoch=4)
+    rates = set()
+    for step in range(1, 40):
+        now = [group["lr"] for group in optimizer.param_groups]
+        assert [rate / now[-1] for rate in now] == pytest.approx([rate / planned[-1] for rate in planned])
+        rates.add(now[-1])
+        optimizer.step()
+        schedule.step()
+        if step % 4 == 0:
+            schedule.epoch_end(1 / step)  # falls, so that the plateau is left
+    assert len(rates) > 1 or name == "constant"
+
+
+@pytest.mark.parametrize(("architecture", "encoder"), [("Unet", "mobilenet_v2"), ("Unet", "tu-convnext_atto")])
+def test_with_equal_gradients_each_group_moves_in_the_ratio_of_its_rate(architecture: str, encoder: str) -> None:
+    model = network(architecture, encoder)
+    groups = parameter_groups(model, LR, 0.0, LAYER_DECAY, HEAD)
+    head = max(group["depth"] for group in groups)
+    optimizer = SGD([{**group} for group in groups])
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    optimizer.zero_grad()
+    depths = model.parameter_depths()
+    for name, parameter in model.named_parameters():
+        factor = HEAD if depths[name] == head else LAYER_DECAY ** (head - depths[name])
+        moved = before[name] - parameter.detach()
+        torch.testing.assert_close(moved, torch.full_like(moved, LR * factor), rtol=1e-3, atol=1e-6)
+
+
+class Stages(nn.Module):
+    """Knows nothing of depths: stem, body and head in the order in which it has them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3)
+        self.body = nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4))
+        self.head = nn.Conv2d(4, 2, 1)
+
+
+def test_a_model_that_knows_no_depths_is_taken_in_the_order_of_its_modules() -> None:
+    model = Stages()
+    assert not isinstance(model, KnowsDepths)
+    found = {tuple(group["names"]): (group["lr"], group["weight_decay"]) for group in groups_of(model)}
+    assert found == {
+        ("stem.weight",): (pytest.approx(LR / 4), WEIGHT_DECAY),
+        ("stem.bias",): (pytest.approx(LR / 4), 0.0),
+        ("body.0.weight",): (pytest.approx(LR / 2), WEIGHT_DECAY),
+        ("body.0.bias", "body.1.weight", "body.1.bias"): (pytest.approx(LR / 2), 0.0),
+        ("head.weight",): (pytest.approx(LR * HEAD), WEIGHT_DECAY),
+        ("head.bias",): (pytest.approx(LR * HEAD), 0.0),
+    }
+
+
+def test_without_decay_and_multiplier_all_rates_are_equal() -> None:
+    assert {group["lr"] for group in parameter_groups(Stages(), LR, WEIGHT_DECAY)} == {LR}
+
+
+def test_depths_that_are_not_of_the_models_parameters_are_refused() -> None:
+    class Forgetful(Stages):
+        def parameter_depths(self) -> dict[str, int]:
+            return {name: 0 for name, _ in self.named_parameters() if name != "head.bias"}
+
+    with pytest.raises(ValueError, match=r"head\.bias"):
+        groups_of(Forgetful())
+
+
+def test_the_table_counts_every_parameter() -> None:
+    groups = groups_of(Stages())
+    header, rows = describe_groups(groups)
+    assert all(len(row) == len(header) for row in rows)
+    counted = sum(int(row[header.index("parameters")].replace(",", "")) for row in rows)
+    assert counted == sum(parameter.numel() for parameter in Stages().parameters())
+    assert [float(row[header.index("lr")]) for row in rows] == pytest.approx([group["lr"] for group in groups])
