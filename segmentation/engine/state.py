@@ -85,7 +85,8 @@ class TrainState:
                 f"the checkpoint's optimizer does not fit this one ({error}): resume with its optimizer"
             ) from error
         self.schedule.load_state_dict(state["schedule"])
-        self.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # empty where the precision needed none: fp16 then starts with a scale of its own
+            self.scaler.load_state_dict(state["scaler"])
         self.progress = Progress(**state["progress"])
         set_rng_state(state["rng"])
 
