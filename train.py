@@ -13,7 +13,8 @@ def task(cfg: DictConfig) -> float | None:
 
     from segmentation.apps.train import train
 
-    return train(cfg, Path(HydraConfig.get().runtime.output_dir))
+    folder, here = Path(HydraConfig.get().runtime.output_dir), Path.cwd()
+    return train(cfg, folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
 @one_line_errors

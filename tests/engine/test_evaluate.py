@@ -122,9 +122,7 @@ def test_the_network_runs_in_the_given_precision() -> None:
 def test_losses_of_several_parts_give_each_part() -> None:
     logits, target = certain([[0, 1], [2, 2]]), torch.tensor([[[0, 1], [2, 1]]])
     both = Combined({"ce": CrossEntropy(), "dice": Dice()}, {"ce": 1.0, "dice": 0.5})
-    scores = evaluate(
-        GivesItsInput(), [Batch(logits, target, ("one",))], both, SegmentationMetric(CLASSES), CPU, FP32
-    )
+    scores = evaluate(GivesItsInput(), [Batch(logits, target, ("one",))], both, SegmentationMetric(CLASSES), CPU, FP32)
     assert scores["loss/ce"] == pytest.approx(CrossEntropy()(logits, target).total.item())
     assert scores["loss"] == pytest.approx(scores["loss/ce"] + 0.5 * scores["loss/dice"])
 

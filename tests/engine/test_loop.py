@@ -32,7 +32,9 @@ PIXELS = 6 * 5
 
 def same_weights(one: nn.Module, other: nn.Module, **tolerance: float) -> None:
     for name, value in one.state_dict().items():
-        torch.testing.assert_close(value, other.state_dict()[name], msg=lambda text, name=name: f"{name}: {text}", **tolerance)
+        torch.testing.assert_close(
+            value, other.state_dict()[name], msg=lambda text, name=name: f"{name}: {text}", **tolerance
+        )
 
 
 def samples_in_order(run: Run, epoch: int) -> Iterator[Batch]:

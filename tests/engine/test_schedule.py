@@ -1,4 +1,4 @@
-"""Rates are computed by hand: a step k (from 0) of n is taken at what the schedule says when k/n are done."""
+"""Rates are computed by hand: step k (from 0) of n is taken at what the schedule gives for k/n of the way."""
 
 import math
 from collections.abc import Callable

@@ -117,17 +117,15 @@ def test_other_files_and_hidden_ones_are_passed_over(tmp_path: Path) -> None:
     assert len(david(str(tmp_path), ENTRIES).samples) == 1
 
 
-def test_labels_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Below root, by a whole path, and by a path from where the command is run."""
+@pytest.mark.parametrize("place", ["below root", "a whole path", "from where the command is run"])
+def test_labels_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     root = write_david(tmp_path / "data", {"Video_000": 2})
-    for place in (root / "fine", tmp_path / "mine", tmp_path / "work" / "here"):
-        place.parent.mkdir(exist_ok=True)
-        (root / "Labels").rename(place)
-        monkeypatch.chdir(tmp_path / "work" if (tmp_path / "work").is_dir() else tmp_path)
-        given = {"fine": "fine", "mine": str(tmp_path / "mine"), "here": "here"}[place.name]
-        masks = [sample.mask for sample in david(str(root), ENTRIES, labels=given).samples]
-        assert [mask.resolve() for mask in masks] == [place / "Video_000/0000.png", place / "Video_000/0001.png"]
-        place.rename(root / "Labels")
+    monkeypatch.chdir(tmp_path)
+    folder = root / "fine" if place == "below root" else tmp_path / "fine"
+    (root / "Labels").rename(folder)
+    labels = str(folder) if place == "a whole path" else "fine"
+    masks = [sample.mask for sample in david(str(root), ENTRIES, labels=labels).samples]
+    assert [mask.resolve() for mask in masks] == [folder / "Video_000/0000.png", folder / "Video_000/0001.png"]
 
 
 def test_included_videos_alone_are_looked_at(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+from typing import Any
+
+import pytest
+import torch
+
+from segmentation.errors import UserError
+from segmentation.models.image.smp import smp_model
+
+PIXELS: dict[str, Any] = {"num_classes": 3, "mean": [0.5] * 3, "std": [0.25] * 3}
+
+
+@pytest.mark.parametrize("encoder", ["mobilenet_v2", "efficientnet-b0", "mit_b0", "tu-convnext_atto"])
+@pytest.mark.parametrize("architecture", ["Unet", "FPN", "UnetPlusPlus", "DeepLabV3Plus"])
+def test_other_encoders_take_odd_sizes_where_the_architecture_takes_them(architecture: str, encoder: str) -> None:
+    if (architecture, encoder) in (("UnetPlusPlus", "mit_b0"), ("DeepLabV3Plus", "mit_b0")):
+        with pytest.raises(UserError, match="mit_b0") as error:
+            smp_model(architecture, encoder, **PIXELS)
+        assert "\n" not in str(error.value)
+        return
+    model = smp_model(architecture, encoder, **PIXELS).eval()
+    with torch.inference_mode():
+        assert model(torch.zeros(1, 3, 45, 33, dtype=torch.uint8)).shape == (1, 3, 45, 33)
+
+
+def test_options_reach_the_architecture() -> None:
+    narrow = smp_model("FPN", "resnet18", decoder_pyramid_channels=32, decoder_segmentation_channels=16, **PIXELS)
+    assert narrow.network.get_submodule("decoder.p5").weight.shape[0] == 32  # type: ignore[union-attr]
+    fine = smp_model("DeepLabV3Plus", "resnet18", encoder_output_stride=8, **PIXELS)
+    assert fine.divisor == 8
+
+
+@pytest.mark.parametrize(
+    ("architecture", "encoder", "options", "says"),
+    [
+        ("NoSuchNet", "resnet18", {}, "architecture=NoSuchNet"),
+        ("encoders", "resnet18", {}, "architecture=encoders"),
+        ("Unet", "resnet_18", {}, "resnet18"),
+        ("Unet", "no such encoder", {}, "encoder_name=no such encoder"),
+        ("Unet", "tu-nosuch", {}, "nosuch"),
+        ("Unet", "resnet18", {"decoder_channel": [1]}, "decoder_channel"),
+        ("Unet", "resnet18", {"decoder_channels": [16, 8]}, "resnet18"),
+    ],
+)
+def test_what_there_is_none_of_is_one_line(architecture: str, encoder: str, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says) as error:
+        smp_model(architecture, encoder, **PIXELS, **options)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,228 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub.constants as hub
+import pytest
+import timm
+import torch
+import torchvision
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from segmentation.errors import UserError
+from segmentation.models.image.pixels import ImageModel
+from segmentation.models.image.smp import smp_model
+from segmentation.models.image.torchvision import deeplabv3_resnet50
+from segmentation.runtime.checkpoint import save_checkpoint
+from tests.engine.toy import unequal
+
+Weights = dict[str, Tensor]
+PIXELS: dict[str, Any] = {"num_classes": 3, "mean": [0.5] * 3, "std": [0.25] * 3}
+
+
+def unet(encoder: str = "resnet18", weights: Path | str | None = None, seed: int = 1) -> ImageModel:
+    torch.manual_seed(seed)
+    return smp_model("Unet", encoder, encoder_weights=None if weights is None else str(weights), **PIXELS)
+
+
+def encoder_of(model: ImageModel) -> nn.Module:
+    return model.network.get_submodule("encoder")
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Weights:
+    """A ResNet-18 as it is trained on ImageNet, with its `fc`."""
+    torch.manual_seed(0)
+    weights: Weights = torchvision.models.resnet18().state_dict()
+    weights["bn1.running_mean"] = torch.randn(64)
+    return weights
+
+
+def prefixed(weights: Weights, prefix: str) -> Weights:
+    return {f"{prefix}{name}": value for name, value in weights.items()}
+
+
+def without_fc(weights: Weights) -> Weights:
+    return {name: value for name, value in weights.items() if not name.startswith("fc.")}
+
+
+def backbone_beside_head(weights: Weights) -> Weights:
+    head = {name: value for name, value in weights.items() if name.startswith("fc.")}
+    return {**prefixed(without_fc(weights), "module.backbone."), **prefixed(head, "module.")}
+
+
+FORMS: dict[str, Callable[[Weights], dict[str, Any]]] = {
+    "as it is": lambda weights: weights,
+    "without fc": without_fc,
+    "without counters": lambda weights: {n: v for n, v in weights.items() if not n.endswith("num_batches_tracked")},
+    "module.": lambda weights: prefixed(weights, "module."),
+    "backbone.": lambda weights: prefixed(weights, "backbone."),
+    "module.backbone.": lambda weights: prefixed(weights, "module.backbone."),
+    "backbone beside head": backbone_beside_head,
+    "state_dict": lambda weights: {"epoch": 3, "state_dict": weights},
+    "state_dict of module.": lambda weights: {"state_dict": prefixed(weights, "module.")},
+    "half precision": lambda weights: {n: v.half() if v.is_floating_point() else v for n, v in weights.items()},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_weights_of_a_classifier_load_in_every_form(
+    tmp_path: Path, classifier: Weights, form: str, suffix: str
+) -> None:
+    content, path = FORMS[form](classifier), tmp_path / f"weights{suffix}"
+    if suffix == ".pth":
+        torch.save(content, path)
+    else:
+        save_file(content.get("state_dict", content), path)
+    loaded = encoder_of(unet(weights=path)).state_dict()
+    expected = {name: classifier[name] for name in loaded}
+    tolerance = 1e-3 if form == "half precision" else 0
+    for name, value in loaded.items():
+        torch.testing.assert_close(value, expected[name], rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("encoder", ["mobilenet_v2", "efficientnet-b0", "mit_b0", "tu-convnext_atto", "tu-resnet18"])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_weights_saved_of_an_encoder_load_into_it(tmp_path: Path, encoder: str, suffix: str) -> None:
+    path = tmp_path / f"weights{suffix}"
+    saved = encoder_of(unet(encoder, seed=0)).state_dict()
+    save_file(saved, path) if suffix == ".safetensors" else torch.save(saved, path)
+    assert unequal(encoder_of(unet(encoder)).state_dict(), saved), "the start is another"
+    assert not unequal(encoder_of(unet(encoder, path)).state_dict(), saved)
+
+
+@pytest.mark.parametrize("name", ["convnext_atto", "resnet18", "efficientnet_b0"])
+def test_weights_of_timms_classifiers_load_into_its_encoders(tmp_path: Path, name: str) -> None:
+    torch.manual_seed(0)
+    classifier = timm.create_model(name)
+    path = tmp_path / "weights.safetensors"
+    save_file(classifier.state_dict(), path)
+    model = unet(f"tu-{name}", path)
+    given = {key.replace("_", "."): value for key, value in classifier.state_dict().items()}
+    for key, value in encoder_of(model).state_dict().items():
+        assert torch.equal(value, given[key.removeprefix("model.").replace("_", ".")])
+
+
+def test_the_encoder_of_an_earlier_run_loads_from_its_checkpoint(tmp_path: Path) -> None:
+    earlier = unet(seed=0)
+    save_checkpoint(tmp_path / "best.pt", {"model": earlier.state_dict(), "progress": {"epoch": 3}})
+    model = smp_model("FPN", "resnet18", encoder_weights=str(tmp_path / "best.pt"), **PIXELS)
+    assert not unequal(encoder_of(model).state_dict(), encoder_of(earlier).state_dict())
+
+
+def test_weights_load_into_torchvisions_network_too(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    classifier = torchvision.models.resnet50()
+    torch.save(classifier.state_dict(), tmp_path / "resnet50.pth")
+    torch.manual_seed(1)
+    model = deeplabv3_resnet50(encoder_weights=str(tmp_path / "resnet50.pth"), **PIXELS)
+    given = classifier.state_dict()
+    for name, value in model.network.get_submodule("backbone").state_dict().items():
+        assert torch.equal(value, given[name])
+
+
+def saved(path: Path, content: object) -> Path:
+    torch.save(content, path)
+    return path
+
+
+def truncated(folder: Path, weights: Weights, suffix: str) -> Path:
+    whole, path = folder / f"whole{suffix}", folder / f"truncated{suffix}"
+    save_file(weights, whole) if suffix == ".safetensors" else torch.save(weights, whole)
+    path.write_bytes(whole.read_bytes()[:5000])
+    return path
+
+
+def text(folder: Path, suffix: str) -> Path:
+    path = folder / f"text{suffix}"
+    path.write_text("hello")
+    return path
+
+
+FAULTY: dict[str, Callable[[Path, Weights], Path]] = {
+    "missing": lambda folder, weights: folder / "missing.pth",
+    "empty": lambda folder, weights: text(folder, ".pth").with_name("empty.pth"),
+    "truncated .pth": lambda folder, weights: truncated(folder, weights, ".pth"),
+    "truncated .safetensors": lambda folder, weights: truncated(folder, weights, ".safetensors"),
+    "text .pth": lambda folder, weights: text(folder, ".pth"),
+    "text .safetensors": lambda folder, weights: text(folder, ".safetensors"),
+    "a tensor": lambda folder, weights: saved(folder / "tensor.pth", torch.zeros(3)),
+    "no names": lambda folder, weights: saved(folder / "names.pth", {0: torch.zeros(3)}),
+    "no weights": lambda folder, weights: saved(folder / "none.pth", {}),
+    "a whole module": lambda folder, weights: saved(folder / "module.pth", nn.Linear(2, 2)),
+    "too few": lambda folder, weights: saved(
+        folder / "few.pth", {name: value for name, value in weights.items() if not name.startswith("layer4")}
+    ),
+    "resnet34": lambda folder, weights: saved(folder / "34.pth", torchvision.models.resnet34().state_dict()),
+    "resnet50": lambda folder, weights: saved(folder / "50.pth", torchvision.models.resnet50().state_dict()),
+    "mobilenet": lambda folder, weights: saved(folder / "m.pth", torchvision.models.mobilenet_v2().state_dict()),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_a_file_that_is_missing_damaged_or_of_another_architecture_is_one_line(
+    tmp_path: Path, classifier: Weights, fault: str
+) -> None:
+    path = FAULTY[fault](tmp_path, classifier)
+    with pytest.raises(UserError) as error:
+        unet(weights=path)
+    assert "\n" not in str(error.value)
+    assert str(path) in str(error.value)
+
+
+def test_a_file_that_does_not_fit_leaves_the_encoder_as_it_was(tmp_path: Path, classifier: Weights) -> None:
+    from segmentation.models.image.weights import load_encoder_weights
+
+    model = unet()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    other = {**classifier, "layer4.1.bn2.bias": torch.zeros(7)}
+    with pytest.raises(UserError, match=r"layer4\.1\.bn2\.bias"):
+        load_encoder_weights(encoder_of(model), saved(tmp_path / "other.pth", other))
+    assert not unequal(model.state_dict(), before)
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "mit_b0", "tu-convnext_atto.d2_in1k"])
+@pytest.mark.filterwarnings("ignore:For 'tu-'")
+def test_without_the_hub_one_line_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: str
+) -> None:
+    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(UserError, match=r"model\.encoder_weights=null .* model\.encoder_weights=FILE") as error:
+        unet(encoder, "imagenet")
+    assert "\n" not in str(error.value)
+    assert encoder in str(error.value)
+    assert hub.HF_HUB_OFFLINE is True
+
+
+def test_without_a_network_torchvisions_weights_are_one_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens on the port named discard
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(UserError, match=r"model\.encoder_weights=null .* model\.encoder_weights=FILE") as error:
+        deeplabv3_resnet50(encoder_weights="imagenet", **PIXELS)
+    assert "\n" not in str(error.value)
+
+
+def test_being_offline_is_only_for_the_while_of_the_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "ENDPOINT", "http://127.0.0.1:9")
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UserError):
+        unet("resnet18", "nosuch")
+    assert hub.HF_HUB_OFFLINE is False
+
+
+@pytest.mark.parametrize(
+    "build",
+    [lambda: unet("resnet18", "nosuch"), lambda: deeplabv3_resnet50(encoder_weights="nosuch", **PIXELS)],
+    ids=["smp", "torchvision"],
+)
+def test_weights_of_an_unknown_name_are_one_line_that_lists_the_known(build: Callable[[], ImageModel]) -> None:
+    with pytest.raises(UserError, match="imagenet") as error:
+        build()
+    assert "\n" not in str(error.value)
