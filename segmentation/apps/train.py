@@ -233,9 +233,10 @@ def finish(
     draw_curves(progress.history, options.monitor, folder.curves)
     tracker = Tracker(folder, progress.step)
     best = progress.best_value
-    tracker.hyperparameters(
-        _flat(OmegaConf.to_container(cfg, resolve=True)), {} if best is None else {options.monitor: best}
-    )
+    chosen = {
+        name: value for name, value in _flat(OmegaConf.to_container(cfg, resolve=True)).items() if _is_plain(value)
+    }
+    tracker.hyperparameters(chosen, {} if best is None else {options.monitor: best})
     tracker.close()
     total = spent.seconds["epoch"]
     inner = {name: seconds for name, seconds in spent.seconds.items() if name != "epoch"}
@@ -268,6 +269,10 @@ def write_summary(
             "seconds": {name: round(seconds, 3) for name, seconds in spent.seconds.items()},
         },
     )
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, bool | int | float | str)
 
 
 def _done(progress: Progress) -> str:

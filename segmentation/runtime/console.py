@@ -70,5 +70,5 @@ def table_text(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]])
     for row in rows:
         table.add_row(*(cell if isinstance(cell, str) else f"{cell:.4g}" for cell in row))
     text = StringIO()
-    Console(file=text, width=140, no_color=True).print(table)
+    Console(file=text, width=140, no_color=True, markup=False, emoji=False).print(table)  # names are no markup
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

@@ -68,7 +68,7 @@ class RunFolder:
         path = named if named.is_file() else Path(choice)
         if path.is_file():
             return path
-        present = sorted(file.stem for file in self.checkpoints.glob("*.pt"))
+        present = sorted(file.stem for file in self.checkpoints.glob("[!.]*.pt"))  # a crash leaves .pending.pt
         raise UserError(
             f"checkpoint={choice} is neither in {self.checkpoints} nor a file: "
             f"choose {', '.join(present) or 'another run, this one has no checkpoint yet'}"

@@ -37,11 +37,10 @@ class Tracker:
         """`rgb` `[H, W, 3]` uint8."""
         self._board.add_image(name, rgb, step, dataformats="HWC")
 
-    def hyperparameters(self, values: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+    def hyperparameters(self, values: Mapping[str, bool | int | float | str], metrics: Mapping[str, float]) -> None:
         """The columns of TensorBoard's HPARAMS page: `values` against `metrics`, in this run's own folder."""
-        plain = {key: item if isinstance(item, bool | int | float | str) else str(item) for key, item in values.items()}
         finite = {f"hparam/{key}": value for key, value in metrics.items() if math.isfinite(value)}
-        for summary in hparams(plain, finite):
+        for summary in hparams(dict(values), finite):
             self._board._get_file_writer().add_summary(summary)
         self.scalars(0, finite)
 

@@ -1,7 +1,7 @@
 """Architectures of segmentation-models-pytorch."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -32,18 +32,10 @@ def smp_model(
     `encoder_weights` is a name that smp knows for the encoder (`imagenet`), None, or a file.
     Raises `UserError` for unknown names and options and for weights that cannot be had.
     """
-    build = getattr(smp, architecture, None)
-    if not (isinstance(build, type) and issubclass(build, SegmentationModel)):
-        raise UserError(f"model.architecture={architecture}: segmentation_models_pytorch has no model of that name")
-    if not encoder_name.startswith(TIMM) and encoder_name not in smp.encoders.get_encoder_names():
-        near = get_close_matches(encoder_name, smp.encoders.get_encoder_names())
-        raise UserError(
-            f"model.encoder_name={encoder_name}: segmentation_models_pytorch has no encoder of that name"
-            f"{', near it are ' + ', '.join(near) if near else ''}; tu-NAME takes any of timm"
-        )
-    unknown = set() if encoder_name.startswith("tu-") else options.keys() - inspect.signature(build).parameters.keys()
-    if unknown:  # smp takes any and passes them on to encoders, of which only timm's read them
-        raise UserError(f"model.{min(unknown)}: {architecture} has no such option")
+    build = _architecture(architecture)
+    if not encoder_name.startswith(TIMM):
+        _check_encoder(encoder_name)
+        _check_options(build, options)
     hub_weights = None if is_file_name(encoder_weights) else encoder_weights
     try:
         with told_when_unavailable(encoder_name, hub_weights):
@@ -59,3 +51,27 @@ def smp_model(
 
 def _encoder_features(network: SegmentationModel, pixels: Tensor) -> Sequence[Tensor]:
     return network.encoder(pixels)
+
+
+def _architecture(name: str) -> type[SegmentationModel]:
+    found = getattr(smp, name, None)
+    if not (isinstance(found, type) and issubclass(found, SegmentationModel)):
+        raise UserError(f"model.architecture={name}: segmentation_models_pytorch has no model of that name")
+    return found
+
+
+def _check_encoder(name: str) -> None:
+    known = smp.encoders.get_encoder_names()
+    if name not in known:
+        near = get_close_matches(name, known)
+        raise UserError(
+            f"model.encoder_name={name}: segmentation_models_pytorch has no encoder of that name"
+            f"{', near it are ' + ', '.join(near) if near else ''}; tu-NAME takes any of timm"
+        )
+
+
+def _check_options(architecture: type[SegmentationModel], options: Mapping[str, Any]) -> None:
+    """smp takes options of any name and passes them on to the encoder, where only timm's encoders read them."""
+    unknown = options.keys() - inspect.signature(architecture).parameters.keys()
+    if unknown:
+        raise UserError(f"model.{min(unknown)}: {architecture.__name__} has no such option")
