@@ -28,7 +28,7 @@ def test_classes_behind_one_left_out_move_up() -> None:
 
 
 def test_leaving_out_an_unknown_class_names_it() -> None:
-    with pytest.raises(UserError, match="no class sky .* road, car, void"):
+    with pytest.raises(UserError, match=r"no class sky .* road, car, void"):
         Classes.from_entries(ENTRIES).without("sky")
 
 

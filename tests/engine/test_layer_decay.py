@@ -15,6 +15,7 @@ from segmentation.models.image.torchvision import deeplabv3_resnet50
 from tests.engine.configured import choices, configured
 
 LR, WEIGHT_DECAY, LAYER_DECAY, HEAD = 0.1, 0.01, 0.5, 3.0
+MEAN, STD = [0.5] * 3, [0.25] * 3
 NETWORKS = [
     *(("Unet", encoder) for encoder in ("resnet18", "mobilenet_v2", "efficientnet-b0", "mit_b0", "tu-convnext_atto")),
     *((architecture, "resnet18") for architecture in ("DeepLabV3Plus", "UnetPlusPlus", "FPN")),
@@ -25,20 +26,24 @@ over_networks = pytest.mark.parametrize(("architecture", "encoder"), NETWORKS)
 
 @cache
 def network(architecture: str, encoder: str) -> ImageModel:
-    pixels = {"mean": [0.5] * 3, "std": [0.25] * 3}
     if architecture == "torchvision":
-        return deeplabv3_resnet50(num_classes=3, **pixels)
-    return smp_model(architecture, encoder, num_classes=3, **pixels)
+        return deeplabv3_resnet50(3, MEAN, STD)
+    return smp_model(architecture, encoder, 3, MEAN, STD)
 
 
 def groups_of(model: nn.Module) -> list[Group]:
     return parameter_groups(model, LR, WEIGHT_DECAY, LAYER_DECAY, HEAD)
 
 
+@cache
+def groups_in(architecture: str, encoder: str) -> list[Group]:
+    return groups_of(network(architecture, encoder))
+
+
 @over_networks
 def test_groups_hold_every_parameter_once(architecture: str, encoder: str) -> None:
     model = network(architecture, encoder)
-    groups = groups_of(model)
+    groups = groups_in(architecture, encoder)
     names = [name for group in groups for name in group["names"]]
     assert sorted(names) == sorted(name for name, _ in model.named_parameters())
     parameters = dict(model.named_parameters())
@@ -49,7 +54,7 @@ def test_groups_hold_every_parameter_once(architecture: str, encoder: str) -> No
 
 @over_networks
 def test_rates_rise_strictly_from_the_first_stage_to_the_head(architecture: str, encoder: str) -> None:
-    groups = groups_of(network(architecture, encoder))
+    groups = groups_in(architecture, encoder)
     kinds = [(group["depth"], group["weight_decay"] > 0) for group in groups]
     assert len(set(kinds)) == len(kinds), "two groups are the same"
     rate_at = {group["depth"]: group["lr"] for group in groups}
@@ -65,7 +70,7 @@ def test_rates_rise_strictly_from_the_first_stage_to_the_head(architecture: str,
 
 @over_networks
 def test_the_encoder_is_below_decoder_and_head(architecture: str, encoder: str) -> None:
-    groups = groups_of(network(architecture, encoder))
+    groups = groups_in(architecture, encoder)
     head = max(group["depth"] for group in groups)
     place = "network.backbone." if architecture == "torchvision" else "network.encoder."
     for group in groups:
@@ -76,7 +81,9 @@ def test_the_encoder_is_below_decoder_and_head(architecture: str, encoder: str) 
 def test_biases_and_norms_are_not_decayed_and_all_else_is(architecture: str, encoder: str) -> None:
     model = network(architecture, encoder)
     norms = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
-    undecayed = {name for group in groups_of(model) if group["weight_decay"] == 0 for name in group["names"]}
+    undecayed = {
+        name for group in groups_in(architecture, encoder) if group["weight_decay"] == 0 for name in group["names"]
+    }
     for prefix, module in model.named_modules():
         for name, parameter in module.named_parameters(prefix, recurse=False):
             if isinstance(module, norms) or name.endswith(".bias") or parameter.ndim < 2:
@@ -108,7 +115,7 @@ def test_stages_are_in_the_order_in_which_the_encoder_computes_them() -> None:
 @over_networks
 def test_frozen_parameters_are_in_no_group_and_do_not_move_the_others(architecture: str, encoder: str) -> None:
     model = network(architecture, encoder)
-    rates = {name: group["lr"] for group in groups_of(model) for name in group["names"]}
+    rates = {name: group["lr"] for group in groups_in(architecture, encoder) for name in group["names"]}
     frozen = [p for name, p in model.named_parameters() if rates[name] == min(rates.values())]
     try:
         for parameter in frozen:
@@ -125,7 +132,7 @@ def test_frozen_parameters_are_in_no_group_and_do_not_move_the_others(architectu
 def test_the_ratio_between_groups_outlives_every_schedule(name: str) -> None:
     config = configured(f"scheduler={name}", "++scheduler.patience=0" if name == "plateau" else "seed=0")
     make: Callable[..., Schedule] = instantiate(config.scheduler, _convert_="all")
-    groups = groups_of(network("Unet", "resnet18"))
+    groups = groups_in("Unet", "resnet18")
     planned = [group["lr"] for group in groups]
     optimizer = SGD([{**group} for group in groups])
     schedule = make(optimizer, total_steps=40, steps_per_epoch=4)

@@ -3,7 +3,7 @@ import math
 from pathlib import Path
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 from segmentation.engine.record import class_table, headline
 from segmentation.runtime.files import read_json

@@ -96,7 +96,7 @@ class TinyNet(nn.Module):
 
 
 class RestlessNet(TinyNet):
-    """While it trains it draws from Python's, NumPy's and torch's generators; batch norm adds statistics and a count."""
+    """Draws from Python's, NumPy's and torch's generators as it trains; batch norm adds statistics and a count."""
 
     def __init__(self) -> None:
         super().__init__(normalise=True, dropout=0.3)

@@ -1,6 +1,7 @@
 """Every augmentation of conf/, so that a new one is held to the same."""
 
 import random
+from collections import Counter
 from typing import Any
 
 import albumentations
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from segmentation.data.image.transforms import Augmentation
+from segmentation.data.sampler import sample_seed
 from tests.data.image.augmentations import NAMES, always, augmentation, entries_of
 from tests.data.image.david_files import random_ids, random_image
 
@@ -91,8 +93,35 @@ def test_the_global_random_states_are_left_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_other_seeds_give_other_pictures(name: str) -> None:
-    """An eighth of light's draws are to change nothing."""
     assert len(outcomes(augmentation(name), *sample())) > len(SEEDS) * 0.7
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_as_many_samples_stay_untouched_as_the_probabilities_say(name: str) -> None:
+    """For light 0.5 * 0.5 * 0.5; draws that hang together would leave far more."""
+    image, mask = random_image(0, (8, 8)), random_ids(0, (8, 8))
+    made, seeds = augmentation(name), range(400)
+    untouched = sum(np.array_equal(made(image, mask, sample_seed(0, 0, seed))[0], image) for seed in seeds)
+    expected = float(np.prod([1 - entry["p"] for entry in entries_of(name)]))
+    assert untouched / len(seeds) == pytest.approx(expected, abs=0.06)
+
+
+def test_transforms_of_equal_probability_happen_independently() -> None:
+    made = Augmentation([albumentations.HorizontalFlip(p=0.5), albumentations.VerticalFlip(p=0.5)])
+    image, mask = np.zeros((2, 2, 3), np.uint8), np.array([[0, 1], [2, 3]], np.uint8)
+    corners = Counter(int(made(image, mask, sample_seed(0, 0, seed))[1][0, 0]) for seed in range(400))
+    assert all(corners[corner] / 400 == pytest.approx(0.25, abs=0.07) for corner in range(4))
+
+
+def test_parameters_of_two_transforms_are_drawn_independently() -> None:
+    """Twice the same shift would always come to an even number of pixels."""
+    shift = {"translate_px": {"x": (-4, 4), "y": (0, 0)}, "p": 1}
+    made = Augmentation([albumentations.Affine(**shift), albumentations.Affine(**shift)])
+    mask = np.zeros((1, 21), np.uint8)
+    mask[0, 10] = 1
+    image = np.repeat(mask[..., None], 3, axis=2)
+    places = [int(made(image, mask, sample_seed(0, 0, seed))[1].argmax()) for seed in range(300)]
+    assert np.mean([place % 2 for place in places]) == pytest.approx(40 / 81, abs=0.1)
 
 
 @pytest.mark.parametrize("entry", EACH)
@@ -175,9 +204,7 @@ def test_what_comes_in_from_outside_is_ignored_and_all_else_is_not(entry: dict[s
     assert filled > len(SEEDS) / 4
 
 
-@pytest.mark.parametrize(
-    "entry", [param for param in EACH if param not in SPATIAL and "Flip" not in str(param.id)]
-)
+@pytest.mark.parametrize("entry", [param for param in EACH if param not in SPATIAL and "Flip" not in str(param.id)])
 def test_changes_of_light_leave_the_mask_alone(entry: dict[str, Any]) -> None:
     made = always(entry)
     image, mask = sample()

@@ -38,7 +38,7 @@ def built(request: pytest.FixtureRequest) -> ImageModel:
 
 @pytest.fixture
 def model(built: ImageModel) -> Iterator[ImageModel]:
-    """Left as it was found, so that each model is built once."""
+    """For tests that train it: left as it was found, so that each model is built once."""
     state = {name: value.clone() for name, value in built.state_dict().items()}
     yield built.eval()
     built.load_state_dict(state)
@@ -53,23 +53,23 @@ def logits_of(model: nn.Module, images: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     "size", [(64, 64), (65, 33), (50, 97), (7, 5), (1, 1)], ids=lambda size: "x".join(map(str, size))
 )
-def test_any_height_and_width_come_out_as_they_went_in(model: ImageModel, size: tuple[int, int]) -> None:
-    logits = logits_of(model, pixels(1, 3, *size))
+def test_any_height_and_width_come_out_as_they_went_in(built: ImageModel, size: tuple[int, int]) -> None:
+    logits = logits_of(built, pixels(1, 3, *size))
     assert logits.shape == (1, CLASSES, *size)
     assert torch.isfinite(logits).all()
 
 
-def test_an_image_has_the_same_logits_alone_and_in_a_batch(model: ImageModel) -> None:
+def test_an_image_has_the_same_logits_alone_and_in_a_batch(built: ImageModel) -> None:
     images = pixels(3, 3, 40, 56)
-    together = logits_of(model, images)
+    together = logits_of(built, images)
     for index in range(3):
         torch.testing.assert_close(
-            logits_of(model, images[index : index + 1])[0], together[index], rtol=1e-4, atol=1e-4
+            logits_of(built, images[index : index + 1])[0], together[index], rtol=1e-4, atol=1e-4
         )
 
 
-def test_the_image_matters(model: ImageModel) -> None:
-    one, other = logits_of(model, torch.cat([pixels(1, 3, 64, 64), pixels(1, 3, 64, 64, seed=1)]))
+def test_the_image_matters(built: ImageModel) -> None:
+    one, other = logits_of(built, torch.cat([pixels(1, 3, 64, 64), pixels(1, 3, 64, 64, seed=1)]))
     assert not torch.allclose(one, other)
 
 
@@ -87,10 +87,10 @@ def test_the_gradient_reaches_every_trainable_parameter(model: ImageModel) -> No
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
 
 
-def test_channels_last_gives_the_same_logits(model: ImageModel) -> None:
+def test_channels_last_gives_the_same_logits(built: ImageModel) -> None:
     images = pixels(2, 3, 48, 64)
-    expected = logits_of(model, images)
-    moved = copy.deepcopy(model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    expected = logits_of(built, images)
+    moved = copy.deepcopy(built).to(memory_format=torch.channels_last)
     for given in (images, images.to(memory_format=torch.channels_last)):
         torch.testing.assert_close(logits_of(moved, given), expected, rtol=1e-3, atol=1e-3)
 
@@ -110,28 +110,28 @@ def test_bf16_autocast_comes_close_in_evaluation_and_trains(model: ImageModel) -
 
 
 def test_saved_and_loaded_into_a_fresh_model_gives_the_same_logits(
-    model: ImageModel, request: pytest.FixtureRequest, tmp_path: Path
+    model: ImageModel, request: pytest.FixtureRequest, scratch: Path
 ) -> None:
     model.train()
     model(pixels(2, 3, 64, 64))  # batch norms learn something
     images = pixels(1, 3, 37, 64)
     expected = logits_of(model, images)
-    save_checkpoint(tmp_path / "model.pt", {"model": model.state_dict()})
+    save_checkpoint(scratch / "model.pt", {"model": model.state_dict()})
     fresh = build(request.node.callspec.params["built"], seed=1)
     assert not torch.equal(logits_of(fresh, images), expected)
-    fresh.load_state_dict(load_checkpoint(tmp_path / "model.pt")["model"])
+    fresh.load_state_dict(load_checkpoint(scratch / "model.pt")["model"])
     assert torch.equal(logits_of(fresh, images), expected)
 
 
-def test_a_copy_shares_nothing(model: ImageModel) -> None:
-    twin = copy.deepcopy(model)
+def test_a_copy_shares_nothing(built: ImageModel) -> None:
+    twin = copy.deepcopy(built)
     images = pixels(1, 3, 32, 64)
-    expected = logits_of(model, images)
+    expected = logits_of(built, images)
     assert torch.equal(logits_of(twin, images), expected)
     with torch.no_grad():
         for tensor in [*twin.parameters(), *twin.buffers()]:
             tensor.fill_(1)
-    assert torch.equal(logits_of(model, images), expected)
+    assert torch.equal(logits_of(built, images), expected)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -156,10 +156,10 @@ def test_depths_cover_every_parameter_and_leave_the_model_as_it_was(model: Image
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_depths_do_not_depend_on_what_is_frozen(model: ImageModel) -> None:
-    expected = model.parameter_depths()
-    model.requires_grad_(False)
+def test_depths_do_not_depend_on_what_is_frozen(built: ImageModel) -> None:
+    expected = built.parameter_depths()
+    built.requires_grad_(False)
     try:
-        assert model.parameter_depths() == expected
+        assert built.parameter_depths() == expected
     finally:
-        model.requires_grad_(True)
+        built.requires_grad_(True)

@@ -14,6 +14,7 @@ from segmentation.errors import UserError
 from segmentation.models.image.pixels import ImageModel
 from segmentation.models.image.smp import smp_model
 from segmentation.models.image.torchvision import deeplabv3_resnet50
+from segmentation.models.image.weights import load_encoder_weights
 from segmentation.runtime.checkpoint import save_checkpoint
 from tests.engine.toy import unequal
 
@@ -66,12 +67,12 @@ FORMS: dict[str, Callable[[Weights], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_weights_of_a_classifier_load_in_every_form(
-    tmp_path: Path, classifier: Weights, form: str, suffix: str
-) -> None:
-    content, path = FORMS[form](classifier), tmp_path / f"weights{suffix}"
+@pytest.mark.parametrize(
+    ("form", "suffix"),
+    [*((form, ".pth") for form in FORMS), ("as it is", ".safetensors"), ("module.backbone.", ".safetensors")],
+)
+def test_weights_of_a_classifier_load_in_every_form(scratch: Path, classifier: Weights, form: str, suffix: str) -> None:
+    content, path = FORMS[form](classifier), scratch / f"weights{suffix}"
     if suffix == ".pth":
         torch.save(content, path)
     else:
@@ -84,20 +85,18 @@ def test_weights_of_a_classifier_load_in_every_form(
 
 
 @pytest.mark.parametrize("encoder", ["mobilenet_v2", "efficientnet-b0", "mit_b0", "tu-convnext_atto", "tu-resnet18"])
-@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_weights_saved_of_an_encoder_load_into_it(tmp_path: Path, encoder: str, suffix: str) -> None:
-    path = tmp_path / f"weights{suffix}"
-    saved = encoder_of(unet(encoder, seed=0)).state_dict()
-    save_file(saved, path) if suffix == ".safetensors" else torch.save(saved, path)
-    assert unequal(encoder_of(unet(encoder)).state_dict(), saved), "the start is another"
-    assert not unequal(encoder_of(unet(encoder, path)).state_dict(), saved)
+def test_weights_saved_of_an_encoder_load_into_it(scratch: Path, encoder: str) -> None:
+    weights = encoder_of(unet(encoder, seed=0)).state_dict()
+    assert unequal(encoder_of(unet(encoder)).state_dict(), weights), "the start is another"
+    path = saved(scratch / "weights.pth", weights)
+    assert not unequal(encoder_of(unet(encoder, path)).state_dict(), weights)
 
 
 @pytest.mark.parametrize("name", ["convnext_atto", "resnet18", "efficientnet_b0"])
-def test_weights_of_timms_classifiers_load_into_its_encoders(tmp_path: Path, name: str) -> None:
+def test_weights_of_timms_classifiers_load_into_its_encoders(scratch: Path, name: str) -> None:
     torch.manual_seed(0)
     classifier = timm.create_model(name)
-    path = tmp_path / "weights.safetensors"
+    path = scratch / "weights.safetensors"
     save_file(classifier.state_dict(), path)
     model = unet(f"tu-{name}", path)
     given = {key.replace("_", "."): value for key, value in classifier.state_dict().items()}
@@ -105,19 +104,19 @@ def test_weights_of_timms_classifiers_load_into_its_encoders(tmp_path: Path, nam
         assert torch.equal(value, given[key.removeprefix("model.").replace("_", ".")])
 
 
-def test_the_encoder_of_an_earlier_run_loads_from_its_checkpoint(tmp_path: Path) -> None:
+def test_the_encoder_of_an_earlier_run_loads_from_its_checkpoint(scratch: Path) -> None:
     earlier = unet(seed=0)
-    save_checkpoint(tmp_path / "best.pt", {"model": earlier.state_dict(), "progress": {"epoch": 3}})
-    model = smp_model("FPN", "resnet18", encoder_weights=str(tmp_path / "best.pt"), **PIXELS)
+    save_checkpoint(scratch / "best.pt", {"model": earlier.state_dict(), "progress": {"epoch": 3}})
+    model = smp_model("FPN", "resnet18", encoder_weights=str(scratch / "best.pt"), **PIXELS)
     assert not unequal(encoder_of(model).state_dict(), encoder_of(earlier).state_dict())
 
 
-def test_weights_load_into_torchvisions_network_too(tmp_path: Path) -> None:
+def test_weights_load_into_torchvisions_network_too(scratch: Path) -> None:
     torch.manual_seed(0)
     classifier = torchvision.models.resnet50()
-    torch.save(classifier.state_dict(), tmp_path / "resnet50.pth")
+    torch.save(classifier.state_dict(), scratch / "resnet50.pth")
     torch.manual_seed(1)
-    model = deeplabv3_resnet50(encoder_weights=str(tmp_path / "resnet50.pth"), **PIXELS)
+    model = deeplabv3_resnet50(encoder_weights=str(scratch / "resnet50.pth"), **PIXELS)
     given = classifier.state_dict()
     for name, value in model.network.get_submodule("backbone").state_dict().items():
         assert torch.equal(value, given[name])
@@ -135,15 +134,15 @@ def truncated(folder: Path, weights: Weights, suffix: str) -> Path:
     return path
 
 
-def text(folder: Path, suffix: str) -> Path:
+def text(folder: Path, suffix: str, content: str = "hello") -> Path:
     path = folder / f"text{suffix}"
-    path.write_text("hello")
+    path.write_text(content)
     return path
 
 
 FAULTY: dict[str, Callable[[Path, Weights], Path]] = {
     "missing": lambda folder, weights: folder / "missing.pth",
-    "empty": lambda folder, weights: text(folder, ".pth").with_name("empty.pth"),
+    "empty": lambda folder, weights: text(folder, ".pth", ""),
     "truncated .pth": lambda folder, weights: truncated(folder, weights, ".pth"),
     "truncated .safetensors": lambda folder, weights: truncated(folder, weights, ".safetensors"),
     "text .pth": lambda folder, weights: text(folder, ".pth"),
@@ -163,33 +162,31 @@ FAULTY: dict[str, Callable[[Path, Weights], Path]] = {
 
 @pytest.mark.parametrize("fault", FAULTY)
 def test_a_file_that_is_missing_damaged_or_of_another_architecture_is_one_line(
-    tmp_path: Path, classifier: Weights, fault: str
+    scratch: Path, classifier: Weights, fault: str
 ) -> None:
-    path = FAULTY[fault](tmp_path, classifier)
+    path = FAULTY[fault](scratch, classifier)
     with pytest.raises(UserError) as error:
         unet(weights=path)
     assert "\n" not in str(error.value)
     assert str(path) in str(error.value)
 
 
-def test_a_file_that_does_not_fit_leaves_the_encoder_as_it_was(tmp_path: Path, classifier: Weights) -> None:
-    from segmentation.models.image.weights import load_encoder_weights
-
+def test_a_file_that_does_not_fit_leaves_the_encoder_as_it_was(scratch: Path, classifier: Weights) -> None:
     model = unet()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     other = {**classifier, "layer4.1.bn2.bias": torch.zeros(7)}
     with pytest.raises(UserError, match=r"layer4\.1\.bn2\.bias"):
-        load_encoder_weights(encoder_of(model), saved(tmp_path / "other.pth", other))
+        load_encoder_weights(encoder_of(model), saved(scratch / "other.pth", other))
     assert not unequal(model.state_dict(), before)
 
 
 @pytest.mark.parametrize("encoder", ["resnet18", "mit_b0", "tu-convnext_atto.d2_in1k"])
 @pytest.mark.filterwarnings("ignore:For 'tu-'")
 def test_without_the_hub_one_line_says_how_to_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: str
+    scratch: Path, monkeypatch: pytest.MonkeyPatch, encoder: str
 ) -> None:
     monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(scratch))
     with pytest.raises(UserError, match=r"model\.encoder_weights=null .* model\.encoder_weights=FILE") as error:
         unet(encoder, "imagenet")
     assert "\n" not in str(error.value)
@@ -198,10 +195,10 @@ def test_without_the_hub_one_line_says_how_to_go_on(
 
 
 def test_without_a_network_torchvisions_weights_are_one_line_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens on the port named discard
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(scratch))
     with pytest.raises(UserError, match=r"model\.encoder_weights=null .* model\.encoder_weights=FILE") as error:
         deeplabv3_resnet50(encoder_weights="imagenet", **PIXELS)
     assert "\n" not in str(error.value)
