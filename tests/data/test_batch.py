@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from segmentation.data.batch import Batch
 
@@ -24,8 +25,8 @@ def test_memory_format_survives_the_move() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="pinned memory needs a GPU")
 def test_pinned_by_a_loader_it_is_still_a_batch() -> None:
-    items = [Batch(torch.ones(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=torch.uint8), ("a",))]
-    loader = torch.utils.data.DataLoader(items, batch_size=None, pin_memory=True)  # type: ignore[arg-type]
+    made = Batch(torch.ones(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=torch.uint8), ("a",))
+    loader: DataLoader[Batch] = DataLoader([0], collate_fn=lambda _: made, pin_memory=True)  # type: ignore[arg-type]
     batch = next(iter(loader))
     assert isinstance(batch, Batch)
     assert batch.inputs.is_pinned()

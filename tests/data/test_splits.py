@@ -193,7 +193,7 @@ def test_a_place_that_takes_no_file_is_named(tmp_path: Path, place: str) -> None
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> ImageSource:
-    root = write_david(tmp_path_factory.mktemp("data"), {video: 2 for video in VIDEOS}, size=(2, 3))
+    root = write_david(tmp_path_factory.mktemp("data"), dict.fromkeys(VIDEOS, 2), size=(2, 3))
     return david(str(root), ENTRIES)
 
 

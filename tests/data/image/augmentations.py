@@ -33,4 +33,4 @@ def _file_of(name: str) -> str:
 
 
 def _target(name: str) -> str:
-    return str(OmegaConf.load(_file_of(name))["_target_"])
+    return str(OmegaConf.load(_file_of(name))._target_)

@@ -94,6 +94,14 @@ def test_shrinking_averages_areas() -> None:
     assert resize_image(image, (1, 3)).tolist() == [[[4, 10, 40], [4, 10, 40], [150, 0, 0]]]
 
 
+def test_shrinking_loses_no_thin_thing() -> None:
+    """A line of one pixel in eight is an eighth of the brightness, wherever it lies."""
+    for column in range(8):
+        image = np.zeros((8, 16, 3), np.uint8)
+        image[:, column::8] = 240
+        assert np.unique(resize_image(image, (1, 2))).tolist() == [30]
+
+
 def test_enlarging_interpolates() -> None:
     """Centres of the four new pixels lie at -1/4, 1/4, 3/4 and 5/4 of the two old ones."""
     image = np.repeat(np.array([[0, 200]], np.uint8)[..., None], 3, axis=2)
@@ -176,8 +184,8 @@ def test_evaluation_batches_of_like_size_stack_as_stored(mixed: ImageSource) -> 
 
 
 def loader_of(dataset: ImageDataset, workers: int = 0, method: str | None = None, **how: object) -> DataLoader[Batch]:
-    return DataLoader(  # type: ignore[return-value]
-        dataset,
+    return DataLoader(
+        dataset,  # type: ignore[arg-type]  # its items become batches in collate
         num_workers=workers,
         multiprocessing_context=method if workers else None,
         collate_fn=collate,
@@ -256,7 +264,7 @@ def test_a_worker_computes_in_one_thread(source: ImageSource) -> None:
     try:
         loader: DataLoader[tuple[int, int]] = DataLoader(
             whole(source),  # type: ignore[arg-type]
-            sampler=[(0, 0)],  # type: ignore[arg-type]
+            sampler=[(0, 0)],
             num_workers=1,
             multiprocessing_context="fork",
             collate_fn=threads_of,

@@ -56,6 +56,8 @@ def test_views_into_larger_arrays_are_read_right(alpha: int | None) -> None:
     rgb = CLASSES.paint(random_ids(0, (12, 16)))
     view = stored(rgb, alpha)[1::2, ::3]
     np.testing.assert_array_equal(PaletteDecoder(CLASSES)(view), by_comparing(rgb[1::2, ::3], CLASSES))
+    channels_first = np.ascontiguousarray(stored(rgb, alpha).transpose(2, 0, 1)).transpose(1, 2, 0)
+    np.testing.assert_array_equal(PaletteDecoder(CLASSES)(channels_first), by_comparing(rgb, CLASSES))
 
 
 def test_painting_and_decoding_are_inverse() -> None:
