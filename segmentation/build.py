@@ -59,16 +59,17 @@ def build_source(dataset: DictConfig) -> ImageSource:
 def build_split(dataset: DictConfig, source: ImageSource) -> dict[str, list[ImageSample]]:
     """By dataset.split_file where it exists, else made from dataset.split (and written to the file that is named)."""
     path = Path(dataset.split_file) if dataset.split_file else None
-    if path is not None and path.is_file() and not dataset.force_resplit:
+    reads = path is not None and path.is_file() and not dataset.force_resplit
+    if path is not None and reads:
         split = read_split(path)
     else:
         groups = [sample.group for sample in source.samples]
         split = split_groups(groups, _plain(dataset.split), int(dataset.split_seed))
-        if path is not None:
-            write_split(path, split)
     parts = assign(source.samples, split)
     if not parts["train"]:
         raise UserError(f"the training split of {source.title} is empty: give dataset.split.train more")
+    if path is not None and not reads:
+        write_split(path, split)
     return parts
 
 

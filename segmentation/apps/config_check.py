@@ -133,6 +133,7 @@ POSITIVE = "a number above 0"
 RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (_whole(0), AT_LEAST_0),
     "experiment_name": (_is_text, "a name"),
+    "dataset.root": (_is_text, "the data's folder"),
     "dataset.image_size": (_optional(_is_size), "[height, width] in pixels, or null"),
     "dataset.mean": (_are_channels(_number(0, 1)), "three numbers from 0 to 1"),
     "dataset.std": (_are_channels(_number(0, open_low=True)), "three numbers above 0"),
