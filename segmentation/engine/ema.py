@@ -1,5 +1,6 @@
 """Averages of the weights along training, by torch's `AveragedModel`."""
 
+import weakref
 from collections.abc import Callable, Sequence
 
 import torch
@@ -26,12 +27,13 @@ def running_average(model: nn.Module) -> AveragedModel:
 def _averaged(model: nn.Module, weight_after: Callable[[int], float]) -> AveragedModel:
     """An evaluation copy of `model` that moves by `weight_after(updates)` towards what it is updated with."""
     averaged = AveragedModel(model, use_buffers=True)
+    counter = weakref.proxy(averaged)  # a cycle would keep the copy in memory after its run, through a whole sweep
 
     @torch.no_grad()
     def move(averages: Sequence[Tensor], current: Sequence[Tensor], _: Tensor | int) -> None:
         if averages[0].is_floating_point():
             # The counter is read where it lives, on the CPU: the one that torch passes would wait for the device.
-            weight = weight_after(int(averaged.n_averaged))
+            weight = weight_after(int(counter.n_averaged))
             torch._foreach_lerp_(list(averages), list(current), weight)
         else:
             torch._foreach_copy_(list(averages), list(current))  # batch norms' counters

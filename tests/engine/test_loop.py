@@ -218,8 +218,8 @@ def test_the_plateau_schedule_hears_of_what_is_monitored(tmp_path: Path) -> None
 
     chosen = options(epochs=5, val_interval=2, monitor="val/loss", monitor_mode="min")
     run = build_run(tmp_path, chosen, lr=1e-12, make_schedule=make)
-    run.fit()
-    assert run.state.optimizer.param_groups[-1]["lr"] == pytest.approx(1e-12 / 4), "measured after 2, 4 and 5"
+    run.fit()  # measured after 2, 4 and 5
+    assert run.state.optimizer.param_groups[-1]["lr"] == pytest.approx(1e-12 / 4, abs=0)
 
 
 class Remembers(TinyNet):
@@ -284,6 +284,30 @@ def test_intervals_are_logged_at_their_steps_and_at_the_end_of_each_epoch(tmp_pa
     run.fit()
     assert [line["step"] for line in events(run, "step")] == [3, 4, 6, 8]
     assert [line["epoch"] for line in events(run, "epoch")] == [1, 2]
+
+
+def test_every_epoch_has_an_order_of_its_own_which_the_sampler_gives(tmp_path: Path) -> None:
+    met: list[tuple[str, ...]] = []
+
+    def noted(batch: Batch, step: int) -> Batch:
+        met.append(batch.keys)
+        return batch
+
+    run = build_run(tmp_path, options(epochs=3), transform_batch=noted)
+    run.fit()
+    for epoch in range(3):
+        expected = [batch.keys for batch in samples_in_order(run, epoch)]
+        assert met[4 * epoch : 4 * epoch + 4] == expected
+    assert met[:4] != met[4:8] != met[8:]
+
+
+def test_a_model_that_comes_in_evaluation_mode_is_trained_in_training_mode(tmp_path: Path) -> None:
+    run = build_run(tmp_path, options(epochs=1), net=Remembers)
+    run.state.model.eval()
+    run.fit()
+    assert isinstance(run.state.model, Remembers)
+    assert len(run.state.model.answers) == 4
+    assert run.state.model.training
 
 
 class Watchful(Loss):
