@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
@@ -22,6 +23,12 @@ SMALL = (
 )
 Compose = Callable[..., DictConfig]
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """On networks this small threads only wait for each other."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)

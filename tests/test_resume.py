@@ -1,6 +1,7 @@
 """A run that was stopped, by a signal or by a kill, goes on to the same bits as one that was not."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,6 +138,7 @@ def test_a_finished_run_that_is_resumed_stays_as_it_is(small: Compose, tmp_path:
 def test_bad_resumes_are_one_line_and_lose_nothing(small: Compose, tmp_path: Path) -> None:
     train(small("trainer.epochs=1"), tmp_path / "run")
     last = tmp_path / "run" / "checkpoints" / "last.pt"
+    shutil.copytree(tmp_path / "run", tmp_path / "other")
     before = last.read_bytes()
     (tmp_path / "cut.pt").write_bytes(before[: len(before) // 2])
     for overrides, folder, named in (
@@ -148,6 +150,7 @@ def test_bad_resumes_are_one_line_and_lose_nothing(small: Compose, tmp_path: Pat
         ([f"trainer.resume={last}", "optimizer.lr=5e-4"], "new", "optimizer.lr"),
         ([f"trainer.resume={last}", "scheduler=plateau"], "new", "PlateauSchedule"),
         ([], "run", "holds a run already"),
+        ([f"trainer.resume={last}"], "other", "holds another run already"),
     ):
         with pytest.raises(UserError, match=named) as error:
             train(small("trainer.epochs=1", *overrides), tmp_path / folder)

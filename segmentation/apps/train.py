@@ -129,6 +129,8 @@ def find_checkpoint_to_resume(choice: str | None, folder: RunFolder) -> Resumed 
         log.info("trainer.resume=auto: %s holds no checkpoint, training starts from the beginning", folder.path)
         return None
     path = last if choice == "auto" else Path(choice)
+    if last.is_file() and path.resolve().parent != folder.checkpoints.resolve():
+        raise UserError(f"{folder.path} holds another run already: give the run that goes on a new hydra.run.dir")
     content = load_checkpoint(path)
     if "progress" not in content:
         raise UserError(f"trainer.resume={choice} holds weights only: name last.pt, best.pt or epoch_XXX.pt")

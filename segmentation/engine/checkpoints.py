@@ -6,6 +6,7 @@ from pathlib import Path
 
 from segmentation.engine.options import TrainerOptions, better
 from segmentation.engine.state import Progress, TrainState
+from segmentation.errors import UserError
 from segmentation.runtime.checkpoint import load_checkpoint, save_checkpoint
 from segmentation.runtime.files import link_or_copy
 from segmentation.runtime.run_folder import RunFolder
@@ -69,7 +70,7 @@ def adopt_checkpoints(resumed: Path, folder: RunFolder, progress: Progress) -> N
     best = resumed.with_name("best.pt")
     if progress.best_epoch == progress.epoch:
         link_or_copy(resumed, folder.checkpoint("best"))
-    elif best.is_file() and load_checkpoint(best)["progress"]["epoch"] == progress.best_epoch:
+    elif progress.best_epoch is not None and _epoch_of(best) == progress.best_epoch:
         link_or_copy(best, folder.checkpoint("best"))
     elif progress.best_epoch is not None:
         log.warning("best.pt of epoch %d is not beside %s: the best is sought anew", progress.best_epoch, resumed)
@@ -81,3 +82,11 @@ def adopt_checkpoints(resumed: Path, folder: RunFolder, progress: Progress) -> N
         else:
             log.warning("%s is not beside %s: it is no longer kept", kept.name, resumed)
             del progress.kept[name]
+
+
+def _epoch_of(checkpoint: Path) -> int | None:
+    """None when there is no such file or it cannot be read."""
+    try:
+        return int(load_checkpoint(checkpoint)["progress"]["epoch"])
+    except UserError:
+        return None

@@ -97,6 +97,7 @@ def fit(state: TrainState, feed: Feed, task: Task, options: TrainerOptions, reco
             if validated:
                 with watch.measure("validation"):
                     row.update(validate(state, feed, task))
+                _check_finite({"val/loss": row["val/loss"]}, progress)
             if options.visualization_interval and (progress.epoch % options.visualization_interval == 0 or last):
                 with watch.measure("pictures"):
                     draw_pictures(state, feed, task, recorder)
@@ -222,8 +223,8 @@ def draw_pictures(state: TrainState, feed: Feed, task: Task, recorder: Recorder)
 def _check_finite(losses: dict[str, float], progress: Progress) -> None:
     """One bad step makes the mean of its interval NaN or infinite: no step needs to look for itself."""
     if not all(math.isfinite(value) for value in losses.values()):
-        kept = f"the checkpoints of epoch {progress.epoch} are untouched" if progress.epoch else "no epoch was finished"
+        told = ", ".join(f"{name} {value}" for name, value in losses.items())
         raise UserError(
-            f"the loss is no longer finite at step {progress.step} ({losses}): lower optimizer.lr, set "
-            f"trainer.gradient_clip_val, or use trainer.precision=bf16 or fp32; {kept}"
+            f"the loss is no longer finite at step {progress.step} ({told}): lower optimizer.lr, set "
+            "trainer.gradient_clip_val, or use trainer.precision=bf16 or fp32; the checkpoints are of the epoch before"
         )

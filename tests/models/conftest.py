@@ -4,10 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import one_thread
-
-__all__ = ["one_thread"]
-
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Iterator[Path]:
