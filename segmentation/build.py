@@ -1,5 +1,6 @@
 """Configuration to objects. Here, in apps/ and in the entry scripts is all that knows Hydra and OmegaConf."""
 
+import inspect
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -56,7 +57,7 @@ def build_source(dataset: DictConfig) -> ImageSource:
     return source
 
 
-def build_split(dataset: DictConfig, source: ImageSource) -> dict[str, list[ImageSample]]:
+def build_split(dataset: DictConfig, source: ImageSource, must_train: bool = True) -> dict[str, list[ImageSample]]:
     """By dataset.split_file where it exists, else made from dataset.split (and written to the file that is named)."""
     path = Path(dataset.split_file) if dataset.split_file else None
     reads = path is not None and path.is_file() and not dataset.force_resplit
@@ -66,7 +67,7 @@ def build_split(dataset: DictConfig, source: ImageSource) -> dict[str, list[Imag
         groups = [sample.group for sample in source.samples]
         split = split_groups(groups, _plain(dataset.split), int(dataset.split_seed))
     parts = assign(source.samples, split)
-    if not parts["train"]:
+    if must_train and not parts["train"]:
         raise UserError(f"the training split of {source.title} is empty: give dataset.split.train more")
     if path is not None and not reads:
         write_split(path, split)
@@ -184,18 +185,25 @@ def build_optimizer(cfg: DictConfig, model: nn.Module) -> Optimization:
         raise UserError(f"optimizer {given['_target_']} cannot be built as configured: {error}") from error
 
 
-def build_schedule(cfg: DictConfig, optimizer: Optimizer, total_steps: int, steps_per_epoch: int) -> Schedule:
+def build_schedule(
+    cfg: DictConfig, optimizer: Optimizer, options: TrainerOptions, total_steps: int, steps_per_epoch: int
+) -> Schedule:
+    """A schedule that follows the monitored value is told which way is better."""
     schedule: partial[Schedule] = make(cfg.scheduler)
-    return schedule(optimizer, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
+    follows = "mode" in inspect.signature(schedule.func).parameters
+    mode = {"mode": options.monitor_mode} if follows else {}
+    return schedule(optimizer, total_steps=total_steps, steps_per_epoch=steps_per_epoch, **mode)
 
 
 def build_options(cfg: DictConfig, validates: bool) -> TrainerOptions:
     """Without validation what would follow it follows the training loss."""
     options: TrainerOptions = make(cfg.trainer)
-    if validates:
-        return options
-    stopping = replace(options.early_stopping, monitor="train/loss", mode="min")
-    return replace(options, monitor="train/loss", monitor_mode="min", early_stopping=stopping)
+    if not validates and options.early_stopping.monitor.startswith("val/"):
+        stopping = replace(options.early_stopping, monitor="train/loss", mode="min")
+        options = replace(options, early_stopping=stopping)
+    if not validates and options.monitor.startswith("val/"):
+        options = replace(options, monitor="train/loss", monitor_mode="min")
+    return options
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:

@@ -70,6 +70,9 @@ def paths_in(node: Any, path: str = "") -> set[str]:
         ("dataset.split.test=-3", "dataset.split.test=-3"),
         ("dataset.image_size=[256]", "image_size=[256]"),
         ("dataset.ignore_index=300", "ignore_index=300"),
+        ("trainer.monitor=val/loss", "trainer.monitor_mode=min"),
+        ("scheduler.milestones=0.5", "scheduler.milestones"),
+        ("trainer.early_stopping=null", "trainer.early_stopping"),
         ("+trainer.epoch=3", "did you mean epochs?"),
         ("+optimizer.learning_rate=1", "optimizer.learning_rate"),
         ("+dataset.labls=x", "did you mean labels?"),
@@ -94,7 +97,7 @@ def test_the_monitor_may_be_a_class_unless_it_is_ignored(composed: Compose) -> N
 
 
 def test_the_parts_of_a_combined_loss_can_be_monitored(composed: Compose) -> None:
-    assert faults_in(composed("loss=combined", "trainer.monitor=val/loss/dice")) == []
+    assert faults_in(composed("loss=combined", "trainer.monitor=val/loss/dice", "trainer.monitor_mode=min")) == []
 
 
 def test_all_faults_are_told_at_once(composed: Compose) -> None:

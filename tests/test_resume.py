@@ -90,12 +90,16 @@ def test_a_killed_process_goes_on_with_auto(tiny_root: Path, tmp_path: Path, run
     command = [sys.executable, "-u", str(ROOT / "train.py"), *arguments, "hydra.run.dir=killed"]
     for kill, epoch in ((signal.SIGTERM, 1), (signal.SIGKILL, 2)):
         with subprocess.Popen(
-            [*command, "trainer.resume=auto"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+            [*command, "trainer.resume=auto", "trainer.num_workers=1"],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 if line.startswith(f"epoch {epoch}/{EPOCHS} train"):
-                    os.kill(process.pid, kill)
+                    os.killpg(process.pid, kill)  # all of its processes, as a cluster does
                     break
             process.stdout.read()
         assert process.returncode == (130 if kill is signal.SIGTERM else -signal.SIGKILL)

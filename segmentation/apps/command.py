@@ -12,7 +12,9 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -34,7 +36,9 @@ def one_line_errors(hydra_main: Callable[[], Any]) -> Callable[[], Any]:
         os.environ[FULL_ERROR] = "1"  # lets errors of the composition through to here
         try:
             return hydra_main()
-        except (HydraException, OmegaConfBaseException) as error:
+        except UserError:  # of a sweep's job, and told there
+            sys.exit(1)
+        except (HydraException, OmegaConfBaseException, OSError) as error:
             if wants_traceback:
                 raise
             print(f"error: {_explained(error)}", file=sys.stderr)  # noqa: T201 - there is no logging yet
@@ -45,21 +49,26 @@ def one_line_errors(hydra_main: Callable[[], Any]) -> Callable[[], Any]:
 
 def run_task(task: Callable[[DictConfig], Any], cfg: DictConfig) -> Any:
     """Under `hydra.main`: the task, its user errors in one line, SIGTERM (a cluster's end of time) like Ctrl-C."""
-    if not wants_traceback:
+    in_sweep = HydraConfig.get().mode is RunMode.MULTIRUN
+    if not wants_traceback and not in_sweep:
         os.environ.pop(FULL_ERROR, None)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return task(cfg)
-    except UserError as error:
+    except (UserError, OSError) as error:
         if wants_traceback:
             raise
         log.error("error: %s", error)
+        if in_sweep:
+            raise  # noted by Hydra, which goes on with the other jobs and raises it again in the end
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
+    if hasattr(signal, "SIGCHLD"):  # loader workers die of the same signal, which PyTorch would report instead
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     raise KeyboardInterrupt
 
 

@@ -4,6 +4,7 @@ together. All faults are told at once.
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -112,7 +113,9 @@ def _is_size(value: Any) -> bool:
 
 
 def _is_device(value: Any) -> bool:
-    return isinstance(value, str) and (value in ("auto", "cpu", "cuda") or value.removeprefix("cuda:").isdigit())
+    return isinstance(value, str) and (
+        value in ("auto", "cpu", "cuda") or (value.startswith("cuda:") and value[5:].isdigit())
+    )
 
 
 def _are_channels(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -131,7 +134,7 @@ AT_LEAST_0, AT_LEAST_1 = "a whole number of at least 0", "a whole number of at l
 SHARE = "a number from 0 to 1"
 POSITIVE = "a number above 0"
 RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "seed": (_whole(0), AT_LEAST_0),
+    "seed": (lambda value: _whole(0)(value) and value < 2**63, AT_LEAST_0),
     "experiment_name": (_is_text, "a name"),
     "dataset.root": (_is_text, "the data's folder"),
     "dataset.image_size": (_optional(_is_size), "[height, width] in pixels, or null"),
@@ -140,6 +143,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "dataset.ignore_index": (lambda value: _whole(1)(value) and value <= 255, "a whole number from 1 to 255"),
     "dataset.ignore_void": (_is_bool, "true or false"),
     "dataset.force_resplit": (_is_bool, "true or false"),
+    "dataset.split_file": (_optional(_is_text), "the path of a JSON file, or null"),
     "dataset.split_seed": (_whole(0), AT_LEAST_0),
     "optimizer.lr": (_number(0, open_low=True), POSITIVE),
     "optimizer.weight_decay": (_number(0), "a number of at least 0"),
@@ -149,6 +153,14 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "scheduler.min_factor": (_number(0, 1), SHARE),
     "scheduler.interval": (_one_of("step", "epoch"), "step or epoch"),
     "scheduler.rise": (_number(0, 1), SHARE),
+    "scheduler.gamma": (_number(0, 1, open_low=True), "a number above 0, at most 1"),
+    "scheduler.milestones": (
+        lambda value: isinstance(value, list) and all(map(_number(0, 1), value)),
+        "shares from 0 to 1",
+    ),
+    "scheduler.power": (_number(0, open_low=True), POSITIVE),
+    "scheduler.start_factor": (_number(0, 1), SHARE),
+    "scheduler.final_factor": (_number(0, 1, open_low=True), "a number above 0, at most 1"),
     "scheduler.factor": (_number(0, 1, open_low=True), "a number above 0, at most 1"),
     "scheduler.patience": (_whole(0), AT_LEAST_0),
     "loss.label_smoothing": (lambda value: _number(0, 1)(value) and value < 1, "a number from 0 to below 1"),
@@ -172,6 +184,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "trainer.log_every_n_steps": (_whole(1), AT_LEAST_1),
     "trainer.monitor_mode": (_one_of("min", "max"), "min or max"),
     "trainer.max_checkpoints": (_whole(0), AT_LEAST_0),
+    "trainer.early_stopping": (lambda value: isinstance(value, dict), "monitor, mode and patience (null: never stop)"),
     "trainer.early_stopping.mode": (_one_of("min", "max"), "min or max"),
     "trainer.early_stopping.patience": (_optional(_whole(1)), f"{AT_LEAST_1}, or null"),
     "trainer.resume": (_optional(_is_text), "auto, the path of a checkpoint, or null"),
@@ -236,6 +249,10 @@ def _monitor_faults(content: Content) -> Iterator[str]:
                 f"did you mean {close[0]}?" if close else "known are train/ or val/ before loss, mIoU, IoU/<class>, ..."
             )
             yield f"{path}={_shown(monitor)}: there is no such metric; {hint}"
+        mode_path = f"{path}_mode" if path == "trainer.monitor" else "trainer.early_stopping.mode"
+        wanted = "min" if "/loss" in str(monitor) else "max"
+        if monitor in known and _at(content, mode_path) not in (wanted, ABSENT):
+            yield f"{mode_path}={_at(content, mode_path)}: {monitor} is better the other way, {mode_path}={wanted}"
 
 
 def _class_names(content: Content) -> list[str]:

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from segmentation.build import (
     image_dataset,
 )
 from segmentation.classes import Classes
+from segmentation.data.image.scan import scan_masks, tell_unknown_colors
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.splits import SPLITS, assign, read_split
 from segmentation.engine.evaluate import evaluate
@@ -83,7 +85,7 @@ def evaluate_run(cfg: DictConfig) -> float:
         "metrics": row,
         "confusion": metric.confusion.tolist(),
     }
-    name = _result_name(cfg)
+    name = _result_name(cfg, folder, path)
     write_json(folder.evaluation / f"{name}.json", result)
     log.info("%s, epoch %d, %s weights -> %s", path, epoch, weights, folder.evaluation / f"{name}.json")
     _tell_agreement(row, folder, content, cfg, weights)
@@ -103,6 +105,9 @@ def _check(cfg: DictConfig) -> None:
     for key, choices in (("split", SPLITS), ("weights", ("ema", "raw"))):
         if cfg[key] not in choices:
             raise UserError(f"{key}={cfg[key]}: choose {', '.join(choices)}")
+    for key, least in (("batch_size", 1), ("num_workers", 0)):
+        if cfg[key] is not None and not (isinstance(cfg[key], int) and cfg[key] >= least):
+            raise UserError(f"{key}={cfg[key]}: expected a whole number of at least {least}, or null")
     if cfg.precision not in (None, "auto", "fp32", "bf16", "fp16"):
         raise UserError(f"precision={cfg.precision}: choose auto, fp32, bf16 or fp16")
 
@@ -119,16 +124,24 @@ def _as_evaluated(run: Any, cfg: DictConfig) -> DictConfig:
         if value is not None:
             OmegaConf.update(run, key, value)
     if "_target_" in cfg.dataset:  # another data set, shown to the model as the run's was
-        run.dataset = OmegaConf.merge(cfg.dataset, {"image_size": run.dataset.image_size})
+        run.dataset = OmegaConf.merge(cfg.dataset, _shown_alike(run.dataset))
     elif cfg.dataset.root is not None:
         run.dataset.root = cfg.dataset.root
     return run
 
 
+def _shown_alike(dataset: DictConfig) -> dict[str, Any]:
+    """What the model and the loss of the run take for granted."""
+    return {"image_size": dataset.image_size, "ignore_index": dataset.ignore_index}
+
+
 def _samples(cfg: DictConfig, run: DictConfig, source: ImageSource, folder: RunFolder) -> list[ImageSample]:
     """Of the run's data: what splits.json recorded; of other data: its own split."""
     if "_target_" in cfg.dataset:
-        parts = build_split(run.dataset, source)
+        parts = build_split(run.dataset, source, must_train=False)
+        chosen = replace(source, samples=tuple(parts[cfg.split]))
+        with progress_bar("reading the masks once", len(chosen.samples)) as bar:
+            tell_unknown_colors(scan_masks(chosen, bar.advance), source.classes)
     else:
         split = read_split(folder.splits)
         parts = assign(source.samples, {cfg.split: split[cfg.split]})
@@ -144,13 +157,14 @@ def _difference(given: Classes, expected: Classes) -> str:
     return f"missing {missing}, extra {extra}" if missing or extra else "the same names in another order"
 
 
-def _result_name(cfg: DictConfig) -> str:
+def _result_name(cfg: DictConfig, folder: RunFolder, path: Path) -> str:
     """`val` for the best checkpoint's EMA weights; every other choice is in the name."""
-    checkpoint = Path(cfg.checkpoint).stem
+    own = path.resolve().parent == folder.checkpoints.resolve()
+    checkpoint = path.stem if own else f"{path.resolve().parent.parent.name}-{path.stem}"
     other_data = [Path(cfg.dataset.root).name] if "_target_" in cfg.dataset else []
     raw = ["raw"] if cfg.weights == "raw" else []
     choices = [checkpoint, *raw, *other_data]
-    return cfg.split if choices == ["best"] else "-".join([cfg.split, *choices])
+    return cfg.split if choices == ["best"] and own else "-".join([cfg.split, *choices])
 
 
 def _tell_agreement(

@@ -25,8 +25,8 @@ from segmentation.build import (
     sample_keys,
 )
 from segmentation.data.image.scan import scan_masks, tell_unknown_colors
-from segmentation.data.image.source import ImageSource
-from segmentation.data.splits import Split, write_split
+from segmentation.data.image.source import ImageSample, ImageSource
+from segmentation.data.splits import Split, assign, read_split, write_split
 from segmentation.engine.checkpoints import adopt_checkpoints
 from segmentation.engine.ema import exponential_average, running_average
 from segmentation.engine.layer_decay import describe_groups
@@ -56,6 +56,8 @@ def train(cfg: DictConfig, path: Path) -> float | None:
     checkpoint to resume.
     """
     check_config(cfg)
+    if cfg.dataset.get("root"):
+        cfg.dataset.root = str(Path(cfg.dataset.root).absolute())  # for those who use the run from elsewhere
     folder = RunFolder(path)
     resumed = find_checkpoint_to_resume(cfg.trainer.resume, folder)
     device = choose_device(cfg.trainer.device)
@@ -63,7 +65,7 @@ def train(cfg: DictConfig, path: Path) -> float | None:
     log.info("device: %s", describe_device(device, precision))
 
     source = build_source(cfg.dataset)
-    parts = build_split(cfg.dataset, source)
+    parts = split_of(resumed, source) if resumed else build_split(cfg.dataset, source)
     tell_split(source, sample_keys(parts))
     scan = scan_with_bar(source)
     tell_unknown_colors(scan, source.classes)
@@ -96,6 +98,9 @@ def train(cfg: DictConfig, path: Path) -> float | None:
         log.warning(
             "stopped after %s; to go on: the same command with %s", _done(state.progress), _how_to_go_on(folder)
         )
+        raise
+    except UserError as error:
+        write_summary(folder, state.progress, options, Spent(ended=str(error)), model)
         raise
     finally:
         tracker.close()
@@ -139,6 +144,14 @@ def find_checkpoint_to_resume(choice: str | None, folder: RunFolder) -> Resumed 
     return resumed
 
 
+def split_of(resumed: Resumed, source: ImageSource) -> dict[str, list[ImageSample]]:
+    """The samples that the run had: another split would validate on what was trained on."""
+    splits = RunFolder(resumed.path.parent.parent).splits
+    if not splits.is_file():
+        raise UserError(f"{splits} is missing: a resumed run keeps its split; put the file back or start a new run")
+    return assign(source.samples, read_split(splits))
+
+
 def build_state(cfg: DictConfig, model: nn.Module, feed: Feed, task: Task, options: TrainerOptions) -> TrainState:
     optimization = build_optimizer(cfg, model)
     log.info("%s", table_text("parameter groups", *describe_groups(optimization.groups)))
@@ -146,7 +159,7 @@ def build_state(cfg: DictConfig, model: nn.Module, feed: Feed, task: Task, optio
     return TrainState(
         model=model,
         optimizer=optimization.optimizer,
-        schedule=build_schedule(cfg, optimization.optimizer, total_steps, steps_per_epoch),
+        schedule=build_schedule(cfg, optimization.optimizer, options, total_steps, steps_per_epoch),
         scaler=GradScaler(task.device.type, enabled=task.precision.scale_gradients),
         ema=None if options.ema_decay is None else exponential_average(model, options.ema_decay),
         average=running_average(model) if options.average_start < 1 else None,
@@ -232,7 +245,7 @@ def finish(
     if not spent.seconds:
         log.info("nothing was left to train: %s", _done(progress))
         return
-    draw_curves(progress.history, options.monitor, folder.curves)
+    draw_curves(progress.history, options.monitor, options.monitor_mode, folder.curves)
     tracker = Tracker(folder, progress.step)
     best = progress.best_value
     chosen = {

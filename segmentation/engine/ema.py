@@ -1,44 +1,58 @@
-"""Averages of the weights along training, by torch's `AveragedModel`."""
+"""Averages of the weights along training, in torch's `AveragedModel`."""
 
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 
-def exponential_average(model: nn.Module, decay: float) -> AveragedModel:
+class WeightAverage(AveragedModel):
+    """An evaluation copy of `model`, parameters and buffers, that moves by `weight_after(updates)` towards the model at
+    every update; the first one copies it.
+
+    The update is our own: torch's sends its counter to the device, which waits for it in every step.
+    """
+
+    def __init__(self, model: nn.Module, weight_after: Callable[[int], float]) -> None:
+        super().__init__(model, use_buffers=True)
+        self._weight_after = weight_after
+        self.requires_grad_(False)
+        self.eval()
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        updates = int(self.n_averaged)  # on the CPU
+        averages, counters = _by_kind([*self.module.parameters(), *self.module.buffers()])
+        current, current_counters = _by_kind([*model.parameters(), *model.buffers()])
+        if updates:
+            torch._foreach_lerp_(averages, current, self._weight_after(updates))
+        else:
+            torch._foreach_copy_(averages, current)
+        if counters:
+            torch._foreach_copy_(counters, current_counters)
+        self.n_averaged += 1
+
+
+def _by_kind(tensors: Iterable[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """What can be averaged, and what counts (batch norms' `num_batches_tracked`)."""
+    kinds: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for tensor in tensors:
+        kinds[not tensor.is_floating_point()].append(tensor.detach())
+    return kinds
+
+
+def exponential_average(model: nn.Module, decay: float) -> WeightAverage:
     """EMA of parameters and buffers, to be updated once an optimizer step.
 
     The decay warms up as min(decay, (1 + n) / (10 + n)) over the updates n, so that the random start is soon forgotten
     and short runs have an average worth evaluating (TensorFlow's ExponentialMovingAverage).
     """
-    return _averaged(model, lambda updates: 1 - min(decay, (1 + updates) / (10 + updates)))
+    return WeightAverage(model, lambda updates: 1 - min(decay, (1 + updates) / (10 + updates)))
 
 
-def running_average(model: nn.Module) -> AveragedModel:
+def running_average(model: nn.Module) -> WeightAverage:
     """The plain mean of all that it is updated with, batch-norm statistics included (stochastic weight averaging,
     Izmailov et al. 2018, arXiv 1803.05407).
     """
-    return _averaged(model, lambda updates: 1 / (updates + 1))
-
-
-def _averaged(model: nn.Module, weight_after: Callable[[int], float]) -> AveragedModel:
-    """An evaluation copy of `model` that moves by `weight_after(updates)` towards what it is updated with."""
-    averaged = AveragedModel(model, use_buffers=True)
-    counter = weakref.proxy(averaged)  # a cycle would keep the copy in memory after its run, through a whole sweep
-
-    @torch.no_grad()
-    def move(averages: Sequence[Tensor], current: Sequence[Tensor], _: Tensor | int) -> None:
-        if averages[0].is_floating_point():
-            # The counter is read where it lives, on the CPU: the one that torch passes would wait for the device.
-            weight = weight_after(int(counter.n_averaged))
-            torch._foreach_lerp_(list(averages), list(current), weight)
-        else:
-            torch._foreach_copy_(list(averages), list(current))  # batch norms' counters
-
-    averaged.multi_avg_fn = move
-    for parameter in averaged.parameters():
-        parameter.requires_grad_(False)
-    return averaged.eval()
+    return WeightAverage(model, lambda updates: 1 / (updates + 1))

@@ -89,7 +89,10 @@ def fit(state: TrainState, feed: Feed, task: Task, options: TrainerOptions, reco
             }
             progress.epoch += 1
             row["step"] = progress.step
-            last = progress.step >= total_steps
+            stopping = options.early_stopping.monitor
+            if stopping in row:  # a training score: known before validation, which follows the last epoch
+                note_stopping(progress, row[stopping], options)
+            last = progress.step >= total_steps or stopped_early(progress, options)
 
             if state.average is not None and progress.step > options.average_start * total_steps:
                 state.average.update_parameters(state.model)
@@ -106,8 +109,8 @@ def fit(state: TrainState, feed: Feed, task: Task, options: TrainerOptions, reco
             state.schedule.epoch_end(monitored)
             if monitored is not None:
                 note_best(progress, monitored, options)
-            if options.early_stopping.monitor in row:
-                note_stopping(progress, row[options.early_stopping.monitor], options)
+            if validated and stopping.startswith("val/"):
+                note_stopping(progress, row[stopping], options)
             progress.history.append(row)
             with watch.measure("checkpoint"):
                 row["epoch_seconds"] = round(watch.so_far("epoch"), 3)

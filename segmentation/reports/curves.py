@@ -9,7 +9,7 @@ from segmentation.runtime.files import write_atomically
 PANELS = (("loss", "loss"), ("mIoU", "mIoU"), ("pixel_accuracy", "pixel accuracy"))
 
 
-def draw_curves(history: Sequence[dict[str, Any]], monitor: str, path: Path) -> None:
+def draw_curves(history: Sequence[dict[str, Any]], monitor: str, mode: str, path: Path) -> None:
     """Loss, mIoU, pixel accuracy and learning rate by epoch, for training and validation; the best epoch is marked."""
     import matplotlib  # half a second that no other part of a run should wait for
 
@@ -23,7 +23,7 @@ def draw_curves(history: Sequence[dict[str, Any]], monitor: str, path: Path) -> 
             if points:
                 axis.plot(*zip(*points, strict=True), marker=".", label=split)
         if monitor.endswith(f"/{score}"):
-            _mark_best(axis, history, monitor)
+            _mark_best(axis, history, monitor, mode)
         axis.set(title=title, xlabel="epoch")
         axis.legend(frameon=False)
     axes[-1].plot([row["epoch"] for row in history], [row["lr"] for row in history], marker=".", color="tab:green")
@@ -35,8 +35,8 @@ def draw_curves(history: Sequence[dict[str, Any]], monitor: str, path: Path) -> 
     plt.close(figure)
 
 
-def _mark_best(axis: Any, history: Sequence[dict[str, Any]], monitor: str) -> None:
+def _mark_best(axis: Any, history: Sequence[dict[str, Any]], monitor: str, mode: str) -> None:
     points = [(row[monitor], row["epoch"]) for row in history if row.get(monitor, float("nan")) == row.get(monitor)]
     if points:
-        value, epoch = (min if monitor.endswith("/loss") else max)(points)
+        value, epoch = (min if mode == "min" else max)(points)
         axis.plot(epoch, value, "o", markersize=9, fillstyle="none", color="black", label=f"best {value:.3f}")

@@ -1,5 +1,6 @@
 """Images and their class ids, ready to be batched."""
 
+import signal
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -88,6 +89,10 @@ def collate(items: Sequence[ImageItem]) -> Batch:
 
 
 def start_worker(_: int) -> None:
-    """In every loader worker: one thread each, or the workers take the cores from each other."""
+    """In every loader worker: one thread each, or the workers take the cores from each other; Ctrl-C, which reaches all
+    processes of a terminal, is for the training process, which ends its workers itself.
+    """
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
