@@ -113,9 +113,11 @@ def _is_size(value: Any) -> bool:
 
 
 def _is_device(value: Any) -> bool:
-    return isinstance(value, str) and (
-        value in ("auto", "cpu", "cuda") or (value.startswith("cuda:") and value[5:].isdigit())
-    )
+    return isinstance(value, str) and re.fullmatch(r"auto|cpu|cuda|cuda:\d+", value) is not None
+
+
+def _are_shares(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_number(0, 1), value))
 
 
 def _are_channels(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -154,10 +156,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "scheduler.interval": (_one_of("step", "epoch"), "step or epoch"),
     "scheduler.rise": (_number(0, 1), SHARE),
     "scheduler.gamma": (_number(0, 1, open_low=True), "a number above 0, at most 1"),
-    "scheduler.milestones": (
-        lambda value: isinstance(value, list) and all(map(_number(0, 1), value)),
-        "shares from 0 to 1",
-    ),
+    "scheduler.milestones": (_are_shares, "shares from 0 to 1"),
     "scheduler.power": (_number(0, open_low=True), POSITIVE),
     "scheduler.start_factor": (_number(0, 1), SHARE),
     "scheduler.final_factor": (_number(0, 1, open_low=True), "a number above 0, at most 1"),
