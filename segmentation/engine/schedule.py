@@ -187,10 +187,10 @@ def plateau(
     optimizer: Optimizer,
     total_steps: int,
     steps_per_epoch: int,
-    mode: Literal["min", "max"],
     warmup: float = 0.0,
     factor: float = 0.3,
     patience: int = 3,
+    mode: Literal["min", "max"] = "max",
 ) -> PlateauSchedule:
     """Follows `trainer.monitor`: `mode` says whether more of it is better."""
     return PlateauSchedule(optimizer, mode, factor, patience, round(warmup * total_steps))
