@@ -71,7 +71,7 @@ def paths_in(node: Any, path: str = "") -> set[str]:
         ("dataset.image_size=[256]", "image_size=[256]"),
         ("dataset.ignore_index=300", "ignore_index=300"),
         ("trainer.monitor=val/loss", "trainer.monitor_mode=min"),
-        ("scheduler.milestones=0.5", "scheduler.milestones"),
+        ("scheduler.min_factor=-1", "scheduler.min_factor=-1"),
         ("trainer.early_stopping=null", "trainer.early_stopping"),
         ("+trainer.epoch=3", "did you mean epochs?"),
         ("+optimizer.learning_rate=1", "optimizer.learning_rate"),

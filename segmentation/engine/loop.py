@@ -227,7 +227,9 @@ def _check_finite(losses: dict[str, float], progress: Progress) -> None:
     """One bad step makes the mean of its interval NaN or infinite: no step needs to look for itself."""
     if not all(math.isfinite(value) for value in losses.values()):
         told = ", ".join(f"{name} {value}" for name, value in losses.items())
+        finished = len(progress.history)
+        kept = f"the checkpoints of epoch {finished} are untouched" if finished else "no epoch was finished"
         raise UserError(
             f"the loss is no longer finite at step {progress.step} ({told}): lower optimizer.lr, set "
-            "trainer.gradient_clip_val, or use trainer.precision=bf16 or fp32; the checkpoints are of the epoch before"
+            f"trainer.gradient_clip_val, or use trainer.precision=bf16 or fp32; {kept}"
         )
