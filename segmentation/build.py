@@ -3,7 +3,7 @@
 import inspect
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from segmentation.data.image.scan import MaskScan
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.sampler import IndexAndSeed, ShuffledSampler, batches_of_like_size
 from segmentation.data.splits import Split, assign, read_split, split_groups, write_split
-from segmentation.engine.layer_decay import Group, parameter_groups
+from segmentation.engine.layer_decay import parameter_groups
 from segmentation.engine.loop import Feed
 from segmentation.engine.options import TrainerOptions
 from segmentation.engine.schedule import Schedule
@@ -168,19 +168,13 @@ def build_loss(loss: DictConfig, device: torch.device) -> Loss:
     return built.to(device)
 
 
-@dataclass(frozen=True)
-class Optimization:
-    optimizer: Optimizer
-    groups: list[Group]
-
-
-def build_optimizer(cfg: DictConfig, model: nn.Module) -> Optimization:
+def build_optimizer(cfg: DictConfig, model: nn.Module) -> Optimizer:
     """Layer-wise decay decides the rate of each group; the rest of the configuration is the optimizer's own."""
     given = _plain(cfg.optimizer)
     groups = parameter_groups(model, **{name: given.pop(name) for name in GROUP_OPTIONS})
     optimizer: partial[Optimizer] = make(given)
     try:
-        return Optimization(optimizer([{**group} for group in groups]), groups)
+        return optimizer(groups)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"optimizer {given['_target_']} cannot be built as configured: {error}") from error
 

@@ -1,4 +1,4 @@
-"""What is told at the start of a run."""
+"""What is told of data, model and class weights before they are used."""
 
 import logging
 from typing import Any
@@ -7,8 +7,19 @@ from omegaconf import DictConfig
 from torch import nn
 
 from segmentation.classes import Classes
+from segmentation.data.image.scan import MaskScan, scan_masks, tell_unknown_colors
+from segmentation.data.image.source import ImageSource
+from segmentation.runtime.console import progress_bar
 
 log = logging.getLogger("segmentation")
+
+
+def scan_and_tell(source: ImageSource) -> MaskScan:
+    """Every label picture, read once; warns of colours that no class has, and stops when they are many."""
+    with progress_bar("reading the masks once", len(source.samples)) as bar:
+        scan = scan_masks(source, bar.advance)
+    tell_unknown_colors(scan, source.classes)
+    return scan
 
 
 def describe_model(cfg: DictConfig, model: nn.Module) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from segmentation.apps.describe import scan_and_tell
 from segmentation.build import (
     build_loss,
     build_model,
@@ -19,7 +20,6 @@ from segmentation.build import (
     image_dataset,
 )
 from segmentation.classes import Classes
-from segmentation.data.image.scan import scan_masks, tell_unknown_colors
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.splits import SPLITS, assign, read_split
 from segmentation.engine.evaluate import evaluate
@@ -139,9 +139,7 @@ def _samples(cfg: DictConfig, run: DictConfig, source: ImageSource, folder: RunF
     """Of the run's data: what splits.json recorded; of other data: its own split."""
     if "_target_" in cfg.dataset:
         parts = build_split(run.dataset, source, must_train=False)
-        chosen = replace(source, samples=tuple(parts[cfg.split]))
-        with progress_bar("reading the masks once", len(chosen.samples)) as bar:
-            tell_unknown_colors(scan_masks(chosen, bar.advance), source.classes)
+        scan_and_tell(replace(source, samples=tuple(parts[cfg.split])))
     else:
         split = read_split(folder.splits)
         parts = assign(source.samples, {cfg.split: split[cfg.split]})

@@ -10,7 +10,7 @@ from torch import nn
 from torch.amp import GradScaler
 
 from segmentation.apps.config_check import check_config
-from segmentation.apps.describe import describe_model, tell_class_weights
+from segmentation.apps.describe import describe_model, scan_and_tell, tell_class_weights
 from segmentation.build import (
     build_feed,
     build_loss,
@@ -24,7 +24,6 @@ from segmentation.build import (
     fill_class_weights,
     sample_keys,
 )
-from segmentation.data.image.scan import scan_masks, tell_unknown_colors
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.splits import Split, assign, read_split, write_split
 from segmentation.engine.checkpoints import adopt_checkpoints
@@ -38,7 +37,7 @@ from segmentation.errors import UserError, gathered
 from segmentation.metrics.segmentation import SegmentationMetric
 from segmentation.reports.curves import draw_curves
 from segmentation.runtime.checkpoint import load_checkpoint
-from segmentation.runtime.console import progress_bar, table_text
+from segmentation.runtime.console import table_text
 from segmentation.runtime.device import choose_device, choose_precision, describe_device
 from segmentation.runtime.environment import describe_environment
 from segmentation.runtime.files import write_json, write_text
@@ -67,8 +66,7 @@ def train(cfg: DictConfig, path: Path) -> float | None:
     source = build_source(cfg.dataset)
     parts = split_of(resumed, source) if resumed else build_split(cfg.dataset, source)
     tell_split(source, sample_keys(parts))
-    scan = scan_with_bar(source)
-    tell_unknown_colors(scan, source.classes)
+    scan = scan_and_tell(source)
     fill_class_weights(cfg.loss, scan, parts)
     tell_class_weights(cfg.loss, source.classes)
     options = build_options(cfg, validates=bool(parts["val"]))
@@ -153,13 +151,13 @@ def split_of(resumed: Resumed, source: ImageSource) -> dict[str, list[ImageSampl
 
 
 def build_state(cfg: DictConfig, model: nn.Module, feed: Feed, task: Task, options: TrainerOptions) -> TrainState:
-    optimization = build_optimizer(cfg, model)
-    log.info("%s", table_text("parameter groups", *describe_groups(optimization.groups)))
+    optimizer = build_optimizer(cfg, model)
+    log.info("%s", table_text("parameter groups", *describe_groups(optimizer.param_groups)))
     total_steps, steps_per_epoch = steps_in(options, len(feed.train))
     return TrainState(
         model=model,
-        optimizer=optimization.optimizer,
-        schedule=build_schedule(cfg, optimization.optimizer, options, total_steps, steps_per_epoch),
+        optimizer=optimizer,
+        schedule=build_schedule(cfg, optimizer, options, total_steps, steps_per_epoch),
         scaler=GradScaler(task.device.type, enabled=task.precision.scale_gradients),
         ema=None if options.ema_decay is None else exponential_average(model, options.ema_decay),
         average=running_average(model) if options.average_start < 1 else None,
@@ -210,11 +208,6 @@ def refuse_single_images(model: nn.Module, feed: Feed) -> None:
             f"trainer.batch_size={batch} with {samples} training images: the model's batch norms need at least two "
             "images in a batch; raise trainer.batch_size (trainer.accumulate_grad_batches does not help)"
         )
-
-
-def scan_with_bar(source: ImageSource) -> Any:
-    with progress_bar("reading the masks once", len(source.samples)) as bar:
-        return scan_masks(source, bar.advance)
 
 
 def tell_split(source: ImageSource, keys: Split) -> None:

@@ -29,10 +29,9 @@ class Recorder:
     def __init__(self, folder: RunFolder, tracker: Tracker, class_names: tuple[str, ...], device: torch.device) -> None:
         self.folder, self.tracker, self.class_names, self.device = folder, tracker, class_names, device
         self._since = time.perf_counter()
-        self._samples = 0
 
     def start_epoch(self) -> None:
-        self._since, self._samples = time.perf_counter(), 0
+        self._since = time.perf_counter()
 
     def interval(self, progress: Progress, bar: Bar, losses: Mapping[str, float], lr: float, samples: int) -> None:
         """After `log_every_n_steps` steps: their mean losses, the head's learning rate and the samples seen in them."""
