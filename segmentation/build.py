@@ -21,9 +21,10 @@ from segmentation.data.batch import Batch
 from segmentation.data.class_weights import METHODS, class_weights
 from segmentation.data.image.dataset import ImageDataset, collate, start_worker
 from segmentation.data.image.draw import ImageDrawing
+from segmentation.data.image.files import PixelFormat
 from segmentation.data.image.scan import MaskScan
 from segmentation.data.image.source import ImageSample, ImageSource
-from segmentation.data.sampler import IndexAndSeed, ShuffledSampler, batches_of_like_size
+from segmentation.data.sampler import Draw, ShuffledSampler, batches_of_like_size
 from segmentation.data.splits import Split, assign, read_split, split_groups, write_split
 from segmentation.engine.layer_decay import parameter_groups
 from segmentation.engine.loop import Feed
@@ -33,7 +34,10 @@ from segmentation.errors import UserError
 from segmentation.losses.base import Loss
 
 log = logging.getLogger("segmentation")
-DATASET_SHARED = ("image_size", "mean", "std", "split", "split_seed", "split_file", "force_resplit")
+DATASET_SHARED = (
+    *("in_channels", "max_value", "image_size", "mean", "std"),
+    *("split", "split_seed", "split_file", "force_resplit"),
+)
 GROUP_OPTIONS = ("lr", "weight_decay", "layer_decay", "head_lr_multiplier")
 Parts = Mapping[str, list[ImageSample]]
 
@@ -54,7 +58,7 @@ def build_source(dataset: DictConfig) -> ImageSource:
     """The samples that the configured reader finds; what every data set shares is not the reader's."""
     reader = {key: value for key, value in _plain(dataset).items() if key not in DATASET_SHARED}
     source: ImageSource = make(reader)
-    return source
+    return replace(source, pixels=PixelFormat(int(dataset.in_channels), dataset.max_value))
 
 
 def build_split(dataset: DictConfig, source: ImageSource, must_train: bool = True) -> dict[str, list[ImageSample]]:
@@ -123,7 +127,7 @@ def _some(dataset: ImageDataset, count: int) -> list[Batch]:
     """Up to `count` samples, evenly spread, each a batch of its own."""
     count = min(count, len(dataset))
     indices = [round(place * (len(dataset) - 1) / max(count - 1, 1)) for place in range(count)]
-    return [collate([dataset[index, 0]]) for index in indices]
+    return [collate([dataset[Draw(index, 0)]]) for index in indices]
 
 
 def draw_training_samples(feed: Feed, seed: int, count: int = 2) -> list[tuple[str, Any]]:
@@ -131,7 +135,7 @@ def draw_training_samples(feed: Feed, seed: int, count: int = 2) -> list[tuple[s
     dataset = feed.train.dataset
     assert isinstance(dataset, ImageDataset)
     sampler = ShuffledSampler(len(dataset), seed)
-    chosen: list[IndexAndSeed] = [item for item, _ in zip(sampler, range(count), strict=False)]
+    chosen: list[Draw] = [item for item, _ in zip(sampler, range(count), strict=False)]
     draw = ImageDrawing(dataset.source.classes)
     return [picture for item in chosen for picture in draw(collate([dataset[item]]))]
 

@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from segmentation.classes import Classes
-from segmentation.data.image.scan import MaskScan, scan_masks, tell_unknown_colors
+from segmentation.data.image.scan import MaskScan, scan_masks, tell_unknown_values
 from segmentation.data.image.source import ImageSource
 from segmentation.runtime.console import progress_bar
 
@@ -18,7 +18,7 @@ def scan_and_tell(source: ImageSource) -> MaskScan:
     """Every label picture, read once; warns of colours that no class has, and stops when they are many."""
     with progress_bar("reading the masks once", len(source.samples)) as bar:
         scan = scan_masks(source, bar.advance)
-    tell_unknown_colors(scan, source.classes)
+    tell_unknown_values(scan, source.classes)
     return scan
 
 

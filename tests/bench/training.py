@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from segmentation.classes import Classes
 from segmentation.data.batch import Batch
-from segmentation.data.sampler import IndexAndSeed, ShuffledSampler
+from segmentation.data.sampler import Draw, ShuffledSampler
 from segmentation.engine.ema import exponential_average
 from segmentation.engine.layer_decay import parameter_groups
 from segmentation.engine.loop import Feed, Task, fit
@@ -47,8 +47,8 @@ class InMemory(Dataset[Batch]):
         keys = tuple(str(index) for index in range(BATCH))
         self.batches = [Batch(image.permute(0, 3, 1, 2), mask, keys) for image, mask in zip(images, masks, strict=True)]
 
-    def __getitem__(self, index_and_seed: IndexAndSeed) -> Batch:
-        return self.batches[index_and_seed[0]]
+    def __getitem__(self, draw: Draw) -> Batch:
+        return self.batches[draw.index]
 
 
 class Bench:

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from segmentation.data.sampler import IndexAndSeed, ShuffledSampler, batches_of_like_size, sample_seed
+from segmentation.data.sampler import Draw, ShuffledSampler, batches_of_like_size, sample_seed
 
 
-def items(sampler: ShuffledSampler, epoch: int) -> list[IndexAndSeed]:
+def items(sampler: ShuffledSampler, epoch: int) -> list[Draw]:
     sampler.epoch = epoch
     return list(sampler)
 
@@ -13,15 +13,15 @@ def test_every_sample_comes_once_an_epoch() -> None:
     sampler = ShuffledSampler(50, seed=0)
     assert len(sampler) == 50
     for epoch in range(3):
-        assert sorted(index for index, _ in items(sampler, epoch)) == list(range(50))
+        assert sorted(draw.index for draw in items(sampler, epoch)) == list(range(50))
 
 
 def test_order_and_seeds_differ_between_epochs_and_come_again_for_the_same_epoch() -> None:
     sampler = ShuffledSampler(50, seed=0)
     epochs = [items(sampler, epoch) for epoch in (0, 1, 0)]
     assert epochs[0] == epochs[2]
-    assert [index for index, _ in epochs[0]] != [index for index, _ in epochs[1]]
-    assert not {seed for _, seed in epochs[0]} & {seed for _, seed in epochs[1]}
+    assert [draw.index for draw in epochs[0]] != [draw.index for draw in epochs[1]]
+    assert not {draw.seed for draw in epochs[0]} & {draw.seed for draw in epochs[1]}
 
 
 def test_a_resumed_run_meets_the_same_samples() -> None:
@@ -69,20 +69,17 @@ def test_seed_epoch_and_position_are_not_run_together() -> None:
 
 def test_batches_hold_samples_of_one_size_in_order() -> None:
     small, large = (4, 6), (8, 6)
-    assert batches_of_like_size([small, large, small, small, large], 2) == [
-        [(0, 0), (2, 0)],
-        [(3, 0)],
-        [(1, 0), (4, 0)],
-    ]
+    batches = batches_of_like_size([small, large, small, small, large], 2)
+    assert batches == [[Draw(0, 0), Draw(2, 0)], [Draw(3, 0)], [Draw(1, 0), Draw(4, 0)]]
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 100])
 def test_batches_hold_every_sample_once(batch_size: int) -> None:
     sizes = [index * index % 5 for index in range(37)]
     batches = batches_of_like_size(sizes, batch_size)
-    assert sorted(index for batch in batches for index, _ in batch) == list(range(37))
+    assert sorted(draw.index for batch in batches for draw in batch) == list(range(37))
     assert all(1 <= len(batch) <= batch_size for batch in batches)
-    assert all(len({sizes[index] for index, _ in batch}) == 1 for batch in batches)
+    assert all(len({sizes[draw.index] for draw in batch}) == 1 for batch in batches)
 
 
 def test_no_samples_make_no_batches() -> None:

@@ -1,7 +1,8 @@
 """A training run small enough for a test: random images, a network of two convolutions, real files."""
 
+import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from segmentation.classes import Classes
 from segmentation.data.batch import Batch
-from segmentation.data.sampler import IndexAndSeed, ShuffledSampler, batches_of_like_size
+from segmentation.data.sampler import Draw, ShuffledSampler, batches_of_like_size
 from segmentation.engine.checkpoints import adopt_checkpoints
 from segmentation.engine.ema import exponential_average, running_average
 from segmentation.engine.layer_decay import parameter_groups
@@ -34,6 +35,7 @@ from segmentation.runtime.tracking import Tracker
 
 CPU = torch.device("cpu")
 FP32 = Precision("fp32", None, False)
+SCALED_FP32 = Precision("fp32", None, True)
 CLASSES = Classes(("sky", "road", "car"), ((0, 0, 255), (128, 64, 128), (0, 0, 142)))
 SIZE = (6, 5)
 MakeOptimizer = Callable[[list[dict[str, Any]]], Optimizer]
@@ -51,8 +53,8 @@ class Images(Dataset[tuple[Tensor, Tensor, str]]):
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, item: IndexAndSeed) -> tuple[Tensor, Tensor, str]:
-        index, seed = item
+    def __getitem__(self, item: Draw) -> tuple[Tensor, Tensor, str]:
+        index, seed = item.index, item.seed
         noise = torch.randn(3, *SIZE, generator=torch.Generator().manual_seed(seed))
         return self.images[index] + 0.1 * noise, self.targets[index], f"image {index}"
 
@@ -197,6 +199,21 @@ def build_run(
     )
     task = Task(loss or CrossEntropy(), SegmentationMetric(CLASSES), CPU, precision)
     return Run(state, feed, task, trained, RunFolder(path))
+
+
+def samples_in_order(run: Run, epoch: int) -> Iterator[Batch]:
+    """The batches that training meets in its epoch `epoch`, from 0."""
+    run.feed.train.sampler.epoch = epoch  # type: ignore[attr-defined]
+    for batch in run.feed.train:
+        yield batch.to(CPU)
+
+
+def breaks_gradient(run: Run, *at: int) -> None:
+    """Make the head's gradient infinite in the backward passes of these numbers, from 0."""
+    passes = iter(range(1000))
+    run.state.model.get_parameter("head.weight").register_hook(
+        lambda gradient: gradient * (math.inf if next(passes) in at else 1)
+    )
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:

@@ -12,8 +12,9 @@ from typing import Any
 
 from segmentation.classes import Classes
 from segmentation.data.image.files import SUFFIXES
+from segmentation.data.image.labels import PictureLabels
 from segmentation.data.image.palette import PaletteDecoder
-from segmentation.data.image.source import ImageSource, measure_pairs
+from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource, measured
 from segmentation.errors import UserError, gathered
 
 VOID = "void"
@@ -43,17 +44,17 @@ def david(
             f"{missing}; {WHERE}"
         )
     videos = _chosen_videos(image_root, include)
-    pairs, faults = _pair_videos(videos, label_root)
+    frames, faults = _pair_videos(videos, label_root)
     if include is None:
         faults += _masks_without_video(videos, label_root)
-    samples, size_faults = measure_pairs(pairs)
+    samples, size_faults = measured(frames)
     faults += size_faults
     if faults:
         raise gathered(f"dataset.root={root} has {len(faults)} faults: mend or remove these files", faults)
     known = Classes.from_entries(classes, ignore_index)
     ignored = tuple(color for name, color in zip(known.names, known.colors, strict=True) if name == VOID)
     decode = PaletteDecoder(known.without(VOID), ignored) if ignore_void else PaletteDecoder(known)
-    return ImageSource(f"{root} ({len(videos)} videos)", tuple(samples), decode)
+    return ImageSource(f"{root} ({len(videos)} videos)", tuple(samples), PictureLabels(decode))
 
 
 def _find(parent: Path, name: str) -> Path | None:
@@ -86,9 +87,9 @@ def _chosen_videos(image_root: Path, include: Sequence[str] | None) -> list[Path
     return sorted({by_name[name.lower()] for name in wanted})
 
 
-def _pair_videos(videos: Sequence[Path], label_root: Path) -> tuple[list[tuple[str, str, Path, Path]], list[str]]:
-    """(key, video, image, mask) of every frame that has both, and what is wrong with the rest."""
-    pairs: list[tuple[str, str, Path, Path]] = []
+def _pair_videos(videos: Sequence[Path], label_root: Path) -> tuple[list[ImageSample], list[str]]:
+    """Every frame that has image and mask, and what is wrong with the rest."""
+    frames: list[ImageSample] = []
     faults: list[str] = []
     for video in videos:
         label_folder = _find(label_root, video.name)
@@ -98,10 +99,12 @@ def _pair_videos(videos: Sequence[Path], label_root: Path) -> tuple[list[tuple[s
         faults += [f"{images[stem]} has no mask in {label_root}" for stem in sorted(images.keys() - masks.keys())]
         faults += [f"{masks[stem]} has no image in {video}" for stem in sorted(masks.keys() - images.keys())]
         both = sorted(images.keys() & masks.keys())
-        pairs += [(f"{video.name}/{stem}", video.name, images[stem], masks[stem]) for stem in both]
+        frames += [
+            ImageSample(f"{video.name}/{stem}", video.name, images[stem], masks[stem], UNMEASURED) for stem in both
+        ]
         if not images:
             faults.append(f"{video} holds no {'/'.join(SUFFIXES)} picture")
-    return pairs, faults
+    return frames, faults
 
 
 def _masks_without_video(videos: Sequence[Path], label_root: Path) -> list[str]:

@@ -1,28 +1,119 @@
-"""Reading picture files as they are stored."""
+"""Reading picture files: as pixels for a model, or as they are stored, for masks."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+import tifffile
 from PIL import Image, UnidentifiedImageError
+from tifffile import TiffFileError
 
 from segmentation.errors import UserError
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".npy")
+TIFF, NUMPY = (".tif", ".tiff"), ".npy"
 EXIF_ORIENTATION = 0x0112
 Size = tuple[int, int]
 
 cv2.setNumThreads(0)  # OpenCV's own threads fight with the loader's workers and do not survive a fork
+Image.MAX_IMAGE_PIXELS = None  # microscopy and aerial pictures are large; only headers are read with Pillow
 
 
-def read_image(path: Path) -> np.ndarray:
-    """RGB `[H, W, 3]` uint8; transparency is dropped, grey becomes three equal channels, EXIF rotation is applied."""
-    return cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+@dataclass(frozen=True)
+class PixelFormat:
+    """How many bands pictures have, and the stored value that means 1.
+
+    `max_value` None: 8-bit pictures stay uint8 of 0-255, 16-bit ones are divided by 65535, floats are in [0, 1] as is.
+    """
+
+    channels: int = 3
+    max_value: float | None = None
+
+
+RGB = PixelFormat()
+
+
+def read_image(path: Path, pixels: PixelFormat = RGB, at_least: Size | None = None) -> np.ndarray:
+    """`[H, W, channels]`, uint8 of 0-255 or float32 in [0, 1]; colours in the order RGB(A), EXIF rotation applied.
+
+    Three channels: transparency is dropped, grey becomes three equal channels. One channel: colours become grey. Any
+    other number must be that of the file. A JPEG of at least twice the height and width of `at_least` is decoded at a
+    half, quarter or eighth of its size, never below `at_least`. Raises `UserError` naming the file.
+    """
+    suffix = path.suffix.lower()
+    if suffix == NUMPY:
+        stored = _bands_last(_load_numpy(path))
+    elif suffix in TIFF and pixels.channels not in (1, 3, 4):
+        stored = _bands_last(_load_tiff(path))
+    else:
+        stored = _read_colors(path, pixels.channels, at_least)
+    if stored.ndim == 2:
+        stored = stored[..., None]
+    if stored.ndim != 3 or stored.shape[2] != pixels.channels:
+        raise UserError(
+            f"{path} is of shape {'x'.join(map(str, stored.shape))}: expected {pixels.channels} channels "
+            "(dataset.in_channels)"
+        )
+    return _in_range(stored, pixels.max_value)
+
+
+def _read_colors(path: Path, channels: int, at_least: Size | None) -> np.ndarray:
+    if channels == 3:
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+        if at_least is not None and path.suffix.lower() in (".jpg", ".jpeg"):
+            flags = _REDUCED.get(_reduction(stored_size(path, rotate=True), at_least), flags)
+        return cv2.cvtColor(_decode(path, flags), cv2.COLOR_BGR2RGB)
+    if channels == 1:
+        return _decode(path, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    stored = _decode(path, cv2.IMREAD_UNCHANGED)
+    return cv2.cvtColor(stored, cv2.COLOR_BGRA2RGBA) if stored.ndim == 3 and stored.shape[2] == 4 else stored
+
+
+_REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+
+
+def _reduction(size: Size, at_least: Size) -> int:
+    """The largest of 8, 4, 2 by which `size` may be divided and still hold `at_least`; else 1."""
+    return next((by for by in (8, 4, 2) if size[0] // by >= at_least[0] and size[1] // by >= at_least[1]), 1)
+
+
+def _in_range(stored: np.ndarray, max_value: float | None) -> np.ndarray:
+    if stored.dtype == np.uint8 and max_value is None:
+        return stored
+    if max_value is None:
+        max_value = float(np.iinfo(stored.dtype).max) if np.issubdtype(stored.dtype, np.integer) else 1.0
+    return np.clip(stored.astype(np.float32) / np.float32(max_value), 0, 1)
+
+
+def _bands_last(stored: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(np.moveaxis(stored, 0, 2)) if _bands_first(stored.shape) else stored
+
+
+def _bands_first(shape: tuple[int, ...]) -> bool:
+    """`[bands, H, W]`, as remote sensing has it: there are fewer bands than rows and columns."""
+    return len(shape) == 3 and shape[0] < min(shape[1:])
 
 
 def read_stored(path: Path) -> np.ndarray:
-    """As stored, channels in OpenCV's order: `[H, W]`, `[H, W, 3]` (BGR) or `[H, W, 4]` (BGRA); for label pictures."""
-    return _decode(path, cv2.IMREAD_UNCHANGED)
+    """As stored, channels in OpenCV's order: `[H, W]`, `[H, W, 3]` (BGR) or `[H, W, 4]` (BGRA); for label pictures.
+
+    The colours of a PNG with a palette; `read_indices` gives its numbers.
+    """
+    return _load_numpy(path) if path.suffix.lower() == NUMPY else _decode(path, cv2.IMREAD_UNCHANGED)
+
+
+def read_indices(path: Path) -> np.ndarray:
+    """Like `read_stored`, but of a picture with a palette the numbers themselves."""
+    if path.suffix.lower() not in (".png", ".bmp", *TIFF):
+        return read_stored(path)
+    try:
+        with Image.open(path) as image:
+            if image.mode == "P":
+                return np.asarray(image)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise _damaged(path) from error
+    return read_stored(path)
 
 
 def _decode(path: Path, flags: int) -> np.ndarray:
@@ -32,17 +123,53 @@ def _decode(path: Path, flags: int) -> np.ndarray:
         raise UserError(f"{path} cannot be read ({error.strerror})") from error
     decoded = cv2.imdecode(encoded, flags) if encoded.size else None
     if decoded is None:
-        raise UserError(f"{path} is no readable picture: it is damaged or cut short; restore or remove it")
+        raise _damaged(path)
     return decoded
+
+
+def _load_numpy(path: Path) -> np.ndarray:
+    try:
+        array: np.ndarray = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(path) from error
+    return array
+
+
+def _load_tiff(path: Path) -> np.ndarray:
+    try:
+        array: np.ndarray = tifffile.imread(path)
+    except (OSError, ValueError, IndexError, TiffFileError) as error:
+        raise UserError(f"{path} is no readable TIFF ({error}); restore or remove it") from error
+    return array
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(f"{path} is no readable picture: it is damaged or cut short; restore or remove it")
 
 
 def stored_size(path: Path, rotate: bool) -> Size:
     """(height, width) from the file's header, with EXIF rotation applied where `rotate`. Raises `UserError`."""
+    suffix = path.suffix.lower()
     try:
+        if suffix == NUMPY or suffix in TIFF:
+            return _array_size(_header_shape(path, suffix))
         with Image.open(path) as image:
             width, height = image.size
             # not image.getexif(): of a PNG it decodes all pixels, 600 times the time
             turned = rotate and Image.Image.getexif(image).get(EXIF_ORIENTATION, 1) >= 5
-    except (OSError, UnidentifiedImageError) as error:
-        raise UserError(f"{path} is no readable picture") from error
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError, IndexError, TiffFileError) as error:
+        raise _damaged(path) from error
     return (width, height) if turned else (height, width)
+
+
+def _header_shape(path: Path, suffix: str) -> tuple[int, ...]:
+    if suffix == NUMPY:
+        return tuple(np.load(path, mmap_mode="r", allow_pickle=False).shape)
+    with tifffile.TiffFile(path) as tiff:
+        return tuple(tiff.series[0].shape)
+
+
+def _array_size(shape: tuple[int, ...]) -> Size:
+    if len(shape) not in (2, 3):
+        raise ValueError(f"a picture of shape {shape}")
+    return (shape[1], shape[2]) if _bands_first(shape) else (shape[0], shape[1])

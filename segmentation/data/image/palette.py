@@ -1,16 +1,20 @@
 """Label pictures whose colours stand for classes."""
 
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import cv2
 import numpy as np
 
 from segmentation.classes import Classes, Color
+from segmentation.data.image.source import StoredValue
 from segmentation.errors import UserError
 
 ALL_COLORS = 2**24
 
 
+@dataclass(frozen=True)
 class PaletteDecoder:
     """Colours to class ids by one lookup per pixel in a table of all 24-bit colours.
 
@@ -18,27 +22,37 @@ class PaletteDecoder:
     Raises `UserError` where that does not fit into the 8 bits of an id (the classes are below it then).
     """
 
-    def __init__(self, classes: Classes, ignored: tuple[Color, ...] = ()) -> None:
-        if not len(classes) <= classes.ignore_index <= 255:
-            raise UserError(
-                f"dataset.ignore_index={classes.ignore_index} with {len(classes)} classes: label pictures have 8-bit "
-                f"ids; expected a number from {len(classes)} to 255, after all classes"
-            )
-        self.classes, self.ignored = classes, ignored
+    classes: Classes
+    ignored: tuple[Color, ...] = ()
+    of_indices: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_8_bits(self.classes)
 
     def __call__(self, stored: np.ndarray) -> np.ndarray:
         """`[H, W, 3]` BGR or `[H, W, 4]` BGRA, uint8 -> class ids `[H, W]` uint8. Else raises `UserError`."""
         return np.take(_lookup_table(self.classes), _packed(stored))
 
-    def unknown_colors(self, stored: np.ndarray, ids: np.ndarray) -> dict[Color, int]:
+    def unknown(self, stored: np.ndarray, ids: np.ndarray) -> dict[StoredValue, int]:
         """The colours of a picture that are neither a class nor `ignored`, with their numbers of pixels.
 
         `ids` is what calling the decoder gave for the picture.
         """
         without_class = _packed(stored)[ids == self.classes.ignore_index]
         colors, counts = np.unique(without_class, return_counts=True)
-        found = {_unpacked(int(color)): int(count) for color, count in zip(colors, counts, strict=True)}
+        found: dict[StoredValue, int] = {
+            _unpacked(int(color)): int(count) for color, count in zip(colors, counts, strict=True)
+        }
         return {color: count for color, count in found.items() if color not in self.ignored}
+
+
+def check_8_bits(classes: Classes) -> None:
+    """Masks are uint8 all the way to the device. Raises `UserError` where the ignore index is not above all classes."""
+    if not len(classes) <= classes.ignore_index <= 255:
+        raise UserError(
+            f"dataset.ignore_index={classes.ignore_index} with {len(classes)} classes: masks have 8-bit ids; "
+            f"expected a number from {len(classes)} to 255, after all classes"
+        )
 
 
 def _packed(stored: np.ndarray) -> np.ndarray:

@@ -1,20 +1,20 @@
 """One look at every label picture: how many pixels each class has, and colours that no class has."""
 
+import json
 import logging
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from segmentation.classes import Classes, Color
+from segmentation.classes import Classes
 from segmentation.data.fingerprint import cache_folder, fingerprint
-from segmentation.data.image.source import ImageSample, ImageSource
+from segmentation.data.image.source import ImageSample, ImageSource, StoredValue
 from segmentation.errors import UserError, gathered
 from segmentation.runtime.files import write_atomically
 
@@ -26,13 +26,14 @@ log = logging.getLogger("segmentation")
 class MaskScan:
     """`counts` `[N, C + 1]` int64: pixels of each class in each sample, the ignored ones last.
 
-    `unknown` holds the pixels of each colour that no class has, `unknown_masks` the number of pictures with it.
+    `unknown` holds the pixels of each stored value (a number or a colour) that no class has, `unknown_masks` the number
+    of masks with it.
     """
 
     keys: tuple[str, ...]
     counts: np.ndarray
-    unknown: dict[Color, int]
-    unknown_masks: dict[Color, int]
+    unknown: dict[StoredValue, int]
+    unknown_masks: dict[StoredValue, int]
 
     def counts_of(self, keys: set[str]) -> np.ndarray:
         """Pixels by class `[n, C]` of the samples named, for class weights."""
@@ -46,7 +47,8 @@ def scan_masks(source: ImageSource, advance: Callable[[], None] = lambda: None) 
     Raises `UserError` with all unreadable pictures together.
     """
     keys = [sample.key for sample in source.samples]
-    state = fingerprint((sample.mask for sample in source.samples), keys, source.classes, source.decode.ignored)
+    files = {path for sample in source.samples for path in source.labels.files(sample)}
+    state = fingerprint(files, keys, source.labels)
     kept = cache_folder() / f"masks-{state}.npz"
     scan = _read(kept)
     if scan is None:
@@ -58,26 +60,24 @@ def scan_masks(source: ImageSource, advance: Callable[[], None] = lambda: None) 
 def _scan(source: ImageSource, advance: Callable[[], None]) -> MaskScan:
     classes = source.classes
 
-    def look(sample: ImageSample) -> tuple[np.ndarray, dict[Color, int]] | str:
+    def look(sample: ImageSample) -> tuple[np.ndarray, Mapping[StoredValue, int]] | str:
         try:
-            stored, ids = source.read_mask(sample.mask)
+            ids, unknown = source.labels.look(sample)
         except UserError as error:
             return str(error)
         finally:
             advance()
         counts = np.bincount(ids.reshape(-1), minlength=classes.ignore_index + 1)
-        ignored = counts[classes.ignore_index]
-        unknown = source.decode.unknown_colors(stored, ids) if ignored else {}
-        return np.append(counts[: len(classes)], ignored), unknown
+        return np.append(counts[: len(classes)], counts[classes.ignore_index]), unknown
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         seen = list(pool.map(look, source.samples))
     faults = [result for result in seen if isinstance(result, str)]
     if faults:
-        raise gathered(f"{source.title} has {len(faults)} unreadable label pictures", faults)
+        raise gathered(f"{source.title} has {len(faults)} unreadable masks", faults)
     good = [result for result in seen if not isinstance(result, str)]
-    pixels: Counter[Color] = Counter()
-    masks: Counter[Color] = Counter()
+    pixels: Counter[StoredValue] = Counter()
+    masks: Counter[StoredValue] = Counter()
     for _, unknown in good:
         pixels.update(unknown)
         masks.update(unknown.keys())
@@ -85,38 +85,44 @@ def _scan(source: ImageSource, advance: Callable[[], None]) -> MaskScan:
     return MaskScan(keys, np.stack([counts for counts, _ in good]), dict(pixels), dict(masks))
 
 
-def tell_unknown_colors(scan: MaskScan, classes: Classes, most: int = 5) -> None:
-    """Warn of colours that no class has, each with the class of the nearest colour; stop when they are many."""
+def tell_unknown_values(scan: MaskScan, classes: Classes, most: int = 5) -> None:
+    """Warn of colours and numbers that no class has, a colour with the nearest class; stop when they are many."""
     total, unknown = int(scan.counts.sum()), sum(scan.unknown.values())
     if not unknown:
         return
     ranked = sorted(scan.unknown.items(), key=lambda item: -item[1])
-    lines = []
-    for color, count in ranked[:most]:
-        distances = [sum((a - b) ** 2 for a, b in zip(color, known, strict=True)) for known in classes.colors]
-        name = classes.names[int(np.argmin(distances))]
-        lines.append(f"{color}: {count} pixels in {scan.unknown_masks[color]} masks, nearest class {name}")
+    lines = [
+        f"{value_text(value)}: {count} pixels in {scan.unknown_masks[value]} masks{nearest_class(value, classes)}"
+        for value, count in ranked[:most]
+    ]
     share = unknown / total
-    told = f"{len(ranked)} colours of no class, {unknown} pixels ({share:.2%})"
+    kind = "colours" if len(ranked[0][0]) == 3 else "values"
+    told = f"{len(ranked)} {kind} of no class, {unknown} pixels ({share:.2%})"
     if share > MOST_UNKNOWN:
         raise gathered(f"{told}, more than {MOST_UNKNOWN:.0%}: mend the masks or dataset.classes", lines, most)
     log.warning("%s; they are ignored: %s", told, "; ".join(lines))
 
 
+def value_text(value: StoredValue) -> str:
+    return str(value if len(value) > 1 else value[0])
+
+
+def nearest_class(value: StoredValue, classes: Classes) -> str:
+    """", nearest class road" for a colour; nothing for a number, whose neighbours mean nothing."""
+    if len(value) != 3:
+        return ""
+    distances = [sum((a - b) ** 2 for a, b in zip(value, known, strict=True)) for known in classes.colors]
+    return f", nearest class {classes.names[int(np.argmin(distances))]}"
+
+
 def _keep(path: Path, scan: MaskScan) -> None:
     """A cache that cannot be written costs time, not the run."""
-    colors = np.array(list(scan.unknown), np.int64).reshape(-1, 3)
-    arrays: dict[str, Any] = {
-        "keys": np.array(scan.keys),
-        "counts": scan.counts,
-        "colors": colors,
-        "pixels": np.array(list(scan.unknown.values()), np.int64),
-        "masks": np.array([scan.unknown_masks[color] for color in scan.unknown], np.int64),
-    }
+    unknown = [[list(value), count, scan.unknown_masks[value]] for value, count in scan.unknown.items()]
+    arrays = {"keys": np.array(scan.keys), "counts": scan.counts, "unknown": np.array(json.dumps(unknown))}
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:  # a file object: given a name, numpy appends its own suffix
-            np.savez(file, **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
 
     try:
         write_atomically(path, write)
@@ -127,9 +133,12 @@ def _keep(path: Path, scan: MaskScan) -> None:
 def _read(path: Path) -> MaskScan | None:
     try:
         with np.load(path, allow_pickle=False) as kept:
-            colors: list[Color] = [(int(r), int(g), int(b)) for r, g, b in kept["colors"]]
-            pixels = dict(zip(colors, kept["pixels"].tolist(), strict=True))
-            masks = dict(zip(colors, kept["masks"].tolist(), strict=True))
-            return MaskScan(tuple(kept["keys"].tolist()), kept["counts"], pixels, masks)
+            unknown = [(tuple(value), pixels, masks) for value, pixels, masks in json.loads(str(kept["unknown"]))]
+            return MaskScan(
+                tuple(kept["keys"].tolist()),
+                kept["counts"],
+                {value: pixels for value, pixels, _ in unknown},
+                {value: masks for value, _, masks in unknown},
+            )
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):  # none yet, not ours to read, or damaged
         return None

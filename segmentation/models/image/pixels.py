@@ -16,10 +16,10 @@ MAX_PIXEL = 255.0
 class ImageModel(nn.Module):
     """A segmentation network that takes pixels as they are stored.
 
-    Input `[B, 3, H, W]` uint8 RGB of any H and W; output logits `[B, num_classes, H, W]`. Pixels are scaled to [0, 1],
-    normalised with `mean` and `std` (on that scale) and padded below and to the right with zeros, the mean colour, to
-    a multiple of `divisor`; the logits are cropped back. All of it happens on the device, so loaders ship bytes and an
-    exported model needs no preprocessing around it.
+    Input `[B, bands, H, W]` of any H and W, uint8 of 0-255 or floating-point in [0, 1]; output logits
+    `[B, num_classes, H, W]`. Pixels are normalised with `mean` and `std` (on the scale [0, 1], one by band) and padded
+    below and to the right with zeros, the mean colour, to a multiple of `divisor`; the logits are cropped back. All of
+    it happens on the device, so loaders ship bytes and an exported model needs no preprocessing around it.
 
     `encoder` names the submodule of `network` that may start from pre-trained weights; `encoder_features(network,
     normalised)` runs it and returns its feature maps from the first stage to the last.
@@ -47,7 +47,8 @@ class ImageModel(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         height, width = pixels.shape[-2:]
-        normalised = (pixels - self.shift) * self.scale
+        unit = pixels * MAX_PIXEL if pixels.is_floating_point() else pixels
+        normalised = (unit - self.shift) * self.scale
         padding = (0, -width % self.divisor, 0, -height % self.divisor)
         if any(padding):
             normalised = F.pad(normalised, padding)

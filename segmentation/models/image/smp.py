@@ -1,20 +1,21 @@
 """Architectures of segmentation-models-pytorch."""
 
 import inspect
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
+import timm
 from segmentation_models_pytorch.base import SegmentationModel
 from torch import Tensor
 
-from segmentation.errors import UserError
+from segmentation.errors import UserError, near, unknown_key
 from segmentation.models.image.pixels import ImageModel
 from segmentation.models.image.weights import is_file_name, load_encoder_weights, told_when_unavailable
 
 TIMM = ("tu-", "timm-")  # what smp takes from timm, by timm's own names
+SET_HERE = {"in_channels", "classes", "kwargs"}  # of an architecture's parameters those that no option reaches
 
 
 def smp_model(
@@ -29,18 +30,21 @@ def smp_model(
     """`architecture` by smp's class name (`Unet`, `DeepLabV3Plus`, ...), `encoder_name` any of smp's encoders, with
     `tu-` before it any of timm's; `options` go to the architecture.
 
-    `encoder_weights` is a name that smp knows for the encoder (`imagenet`), None, or a file.
+    As many bands go in as `mean` has. `encoder_weights` is a name that smp knows for the encoder (`imagenet`), None, or a file.
     Raises `UserError` for unknown names and options and for weights that cannot be had.
     """
-    build = _architecture(architecture)
-    if not encoder_name.startswith(TIMM):
-        _check_encoder(encoder_name)
-        _check_options(build, options)
+    for fault in smp_faults({"architecture": architecture, "encoder_name": encoder_name, **options}):
+        raise UserError(f"model.{fault}")
+    build = getattr(smp, architecture)
     hub_weights = None if is_file_name(encoder_weights) else encoder_weights
     try:
         with told_when_unavailable(encoder_name, hub_weights):
             network = build(
-                encoder_name=encoder_name, encoder_weights=hub_weights, in_channels=3, classes=num_classes, **options
+                encoder_name=encoder_name,
+                encoder_weights=hub_weights,
+                in_channels=len(mean),
+                classes=num_classes,
+                **options,
             )
     except (RuntimeError, ValueError, TypeError) as error:  # what smp and timm raise for names and options
         raise UserError(f"model {architecture} with encoder {encoder_name}: {' '.join(str(error).split())}") from error
@@ -53,25 +57,37 @@ def _encoder_features(network: SegmentationModel, pixels: Tensor) -> Sequence[Te
     return network.encoder(pixels)
 
 
-def _architecture(name: str) -> type[SegmentationModel]:
-    found = getattr(smp, name, None)
-    if not (isinstance(found, type) and issubclass(found, SegmentationModel)):
-        raise UserError(f"model.architecture={name}: segmentation_models_pytorch has no model of that name")
-    return found
+def smp_faults(node: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the names and the options of a configuration of `smp_model`, each told from its key on."""
+    architecture, encoder = node.get("architecture"), node.get("encoder_name")
+    build = getattr(smp, str(architecture), None)
+    if not (isinstance(build, type) and issubclass(build, SegmentationModel)):
+        yield f"architecture={architecture}: segmentation_models_pytorch has no model of that name"
+    else:
+        own = inspect.signature(smp_model).parameters.keys() - {"options"}
+        known = own | inspect.signature(build).parameters.keys() - SET_HERE
+        for option in sorted(node.keys() - known):
+            if _is_misspelt(option, str(encoder)):
+                yield unknown_key(option, known)
+    if not _is_encoder(str(encoder)):
+        hint = near(encoder, _encoders_like(str(encoder)), "see smp.encoders.get_encoder_names()")
+        yield f"encoder_name={encoder}: there is no encoder of that name; {hint}; tu-NAME takes any of timm"
 
 
-def _check_encoder(name: str) -> None:
-    known = smp.encoders.get_encoder_names()
-    if name not in known:
-        near = get_close_matches(name, known)
-        raise UserError(
-            f"model.encoder_name={name}: segmentation_models_pytorch has no encoder of that name"
-            f"{', near it are ' + ', '.join(near) if near else ''}; tu-NAME takes any of timm"
-        )
+smp_model.faults = smp_faults  # type: ignore[attr-defined]  # where the check of the configuration looks
 
 
-def _check_options(architecture: type[SegmentationModel], options: Mapping[str, Any]) -> None:
+def _is_misspelt(option: str, encoder: str) -> bool:
     """smp takes options of any name and passes them on to the encoder, where only timm's encoders read them."""
-    unknown = options.keys() - inspect.signature(architecture).parameters.keys()
-    if unknown:
-        raise UserError(f"model.{min(unknown)}: {architecture.__name__} has no such option")
+    return not option.startswith("_") and (not encoder.startswith(TIMM) or option.startswith("decoder_"))
+
+
+def _is_encoder(name: str) -> bool:
+    if name.startswith("tu-"):
+        return ":" in name or timm.is_model(name.removeprefix("tu-"))  # with a colon it is a model on a hub
+    return name in smp.encoders.get_encoder_names() or smp.encoders.is_equivalent_to_timm_universal(name)
+
+
+def _encoders_like(name: str) -> list[str]:
+    of_timm = [f"tu-{model}" for model in timm.list_models()]
+    return of_timm if name.startswith("tu-") else smp.encoders.get_encoder_names()

@@ -9,11 +9,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from segmentation.data.batch import Batch
-from segmentation.data.image.dataset import ImageDataset, ImageItem, collate, resize_image, start_worker
+from segmentation.data.image.dataset import ImageDataset, ImageItem, collate, start_worker
 from segmentation.data.image.david import david
 from segmentation.data.image.files import Size, read_image
+from segmentation.data.image.resized import resize_image
 from segmentation.data.image.source import ImageSource
-from segmentation.data.sampler import ShuffledSampler, batches_of_like_size
+from segmentation.data.sampler import Draw, ShuffledSampler, batches_of_like_size
 from segmentation.errors import UserError
 from tests.data.image.augmentations import augmentation
 from tests.data.image.david_files import CLASSES, ENTRIES, random_ids, random_image, write_david, write_frame
@@ -48,9 +49,9 @@ def test_in_evaluation_the_image_is_resized_and_the_mask_is_not(source: ImageSou
     dataset = whole(source, size=(10, 14))
     assert len(dataset) == 5
     for index, sample in enumerate(source.samples):
-        image, mask, key = dataset[index, 0]
+        image, mask, key = dataset[Draw(index, 0)]
         np.testing.assert_array_equal(image, resize_image(read_image(sample.image), (10, 14)))
-        np.testing.assert_array_equal(mask, source.read_mask(sample.mask)[1])
+        np.testing.assert_array_equal(mask, source.read_mask(sample))
         assert image.shape == (10, 14, 3)
         assert image.dtype == mask.dtype == np.uint8
         assert key == sample.key
@@ -58,7 +59,7 @@ def test_in_evaluation_the_image_is_resized_and_the_mask_is_not(source: ImageSou
 
 @pytest.mark.parametrize("name", [None, "none"])
 def test_without_a_size_samples_are_as_stored(source: ImageSource, name: str | None) -> None:
-    item = whole(source, None, name)[1, 7]
+    item = whole(source, None, name)[Draw(1, 7)]
     np.testing.assert_array_equal(item.image, random_image(1, SIZE))
     np.testing.assert_array_equal(item.mask, random_ids(1, SIZE))
 
@@ -66,7 +67,7 @@ def test_without_a_size_samples_are_as_stored(source: ImageSource, name: str | N
 @pytest.mark.parametrize("size", [(10, 14), (33, 17), (64, 96)])
 def test_in_training_image_and_mask_are_resized(source: ImageSource, size: Size) -> None:
     for name in ("none", "strong"):
-        item = whole(source, size, name)[0, 3]
+        item = whole(source, size, name)[Draw(0, 3)]
         assert item.image.shape == (*size, 3)
         assert item.mask.shape == size
         assert set(np.unique(item.mask)) <= {*range(len(CLASSES)), 255}
@@ -75,10 +76,10 @@ def test_in_training_image_and_mask_are_resized(source: ImageSource, size: Size)
 def test_the_augmentation_is_that_of_the_seed(source: ImageSource) -> None:
     plain, augmented = whole(source, None, "none"), whole(source, None, "strong")
     for seed in range(5):
-        image, mask = augmentation("strong")(plain[0, 0].image, plain[0, 0].mask, seed)
-        np.testing.assert_array_equal(augmented[0, seed].image, image)
-        np.testing.assert_array_equal(augmented[0, seed].mask, mask)
-    assert not np.array_equal(augmented[0, 0].image, augmented[0, 1].image)
+        image, mask = augmentation("strong")(plain[Draw(0, 0)].image, plain[Draw(0, 0)].mask, seed)
+        np.testing.assert_array_equal(augmented[Draw(0, seed)].image, image)
+        np.testing.assert_array_equal(augmented[Draw(0, seed)].mask, mask)
+    assert not np.array_equal(augmented[Draw(0, 0)].image, augmented[Draw(0, 1)].image)
 
 
 def test_sizes_are_those_of_the_masks(mixed: ImageSource) -> None:
@@ -123,14 +124,14 @@ def write_one(root: Path, image: np.ndarray, ids: np.ndarray) -> ImageSource:
 def test_an_enlarged_mask_repeats_its_pixels(tmp_path: Path, factor: int) -> None:
     ids = random_ids(0, (5, 7))
     source = write_one(tmp_path, random_image(0, (5, 7)), ids)
-    mask = whole(source, (5 * factor, 7 * factor), "none")[0, 0].mask
+    mask = whole(source, (5 * factor, 7 * factor), "none")[Draw(0, 0)].mask
     np.testing.assert_array_equal(mask, ids.repeat(factor, axis=0).repeat(factor, axis=1))
 
 
 def test_a_shrunken_mask_takes_the_pixel_in_the_middle(tmp_path: Path) -> None:
     ids = random_ids(0, (15, 21))
     source = write_one(tmp_path, random_image(0, (15, 21)), ids)
-    np.testing.assert_array_equal(whole(source, (5, 7), "none")[0, 0].mask, ids[1::3, 1::3])
+    np.testing.assert_array_equal(whole(source, (5, 7), "none")[Draw(0, 0)].mask, ids[1::3, 1::3])
 
 
 @pytest.mark.parametrize("size", [(20, 30), (31, 47), (60, 80), (90, 200)])
@@ -139,7 +140,7 @@ def test_resized_image_and_mask_stay_in_place(tmp_path: Path, size: Size) -> Non
     ids = np.zeros((40, 60), np.uint8)
     ids[:, 24:] = 1
     image = np.where(ids[..., None] == 1, np.uint8(250), np.zeros((40, 60, 3), np.uint8))
-    item = whole(write_one(tmp_path, image, ids), size, "none")[0, 0]
+    item = whole(write_one(tmp_path, image, ids), size, "none")[Draw(0, 0)]
     assert abs(int((item.image[0, :, 0] > 125).sum()) - int((item.mask[0] == 1).sum())) <= 1
     assert (item.mask[0] == 1).sum() == pytest.approx(size[1] * 36 / 60, abs=0.51)
 
@@ -248,7 +249,7 @@ def test_a_mask_that_changed_in_a_worker_is_named_in_one_line(tmp_path: Path) ->
     source = david(str(write_david(tmp_path, {"Video_000": 1})), ENTRIES)
     mask = source.samples[0].mask
     assert cv2.imwrite(str(mask), np.zeros((6, 8), np.uint8))
-    loader = loader_of(whole(source), 1, sampler=[(0, 0)], batch_size=1)
+    loader = loader_of(whole(source), 1, sampler=[Draw(0, 0)], batch_size=1)
     with pytest.raises(UserError, match=rf"^{mask}: a label picture of 6x8 uint8.*$"):
         list(loader)
 
@@ -264,7 +265,7 @@ def test_a_worker_computes_in_one_thread(source: ImageSource) -> None:
     try:
         loader: DataLoader[tuple[int, int]] = DataLoader(
             whole(source),  # type: ignore[arg-type]
-            sampler=[(0, 0)],
+            sampler=[Draw(0, 0)],
             num_workers=1,
             multiprocessing_context="fork",
             collate_fn=threads_of,

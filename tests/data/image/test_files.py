@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from segmentation.data.image.files import read_image, read_stored, stored_size
+from segmentation.data.image.files import PixelFormat, read_image, read_stored, stored_size
 from segmentation.errors import UserError
 from tests.data.image.david_files import random_image, write_picture
 
@@ -36,10 +36,12 @@ def test_transparency_is_dropped_and_colours_below_it_stay(tmp_path: Path) -> No
     np.testing.assert_array_equal(read_image(write_picture(tmp_path / "a.png", RGBA)), RGB)
 
 
-def test_16_bit_images_become_8_bit(tmp_path: Path) -> None:
+def test_16_bit_images_become_floats_up_to_one(tmp_path: Path) -> None:
     deep = RGB[..., ::-1].astype(np.uint16) * 257
     assert cv2.imwrite(str(tmp_path / "a.png"), deep)
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), RGB)
+    np.testing.assert_allclose(read_image(tmp_path / "a.png"), RGB / np.float32(255), atol=1e-6)
+    scaled = read_image(tmp_path / "a.png", PixelFormat(3, max_value=257 * 128))
+    np.testing.assert_allclose(scaled, np.minimum(RGB / np.float32(128), 1), atol=1e-6)
 
 
 def test_a_jpeg_is_read_as_its_decoder_has_it(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_ignored_void_is_ignored_and_not_unknown() -> None:
     rgb = np.array([[[0, 0, 0], [128, 64, 128], [1, 2, 3]]], np.uint8)
     ids = decode(stored(rgb))
     assert ids.tolist() == [[255, 0, 255]]
-    assert decode.unknown_colors(stored(rgb), ids) == {(1, 2, 3): 1}
+    assert decode.unknown(stored(rgb), ids) == {(1, 2, 3): 1}
 
 
 @pytest.mark.parametrize("alpha", [None, 0, 255])
@@ -88,13 +88,13 @@ def test_unknown_colours_are_counted(alpha: int | None) -> None:
     pixels: Counter[Color] = Counter((int(r), int(g), int(b)) for r, g, b in rgb.reshape(-1, 3))
     expected = {color: count for color, count in pixels.items() if color not in CLASSES.colors}
     assert sum(expected.values()) == 200
-    assert decode.unknown_colors(picture, decode(picture)) == expected
+    assert decode.unknown(picture, decode(picture)) == expected
 
 
 def test_a_picture_of_known_colours_has_no_unknown_ones() -> None:
     picture = stored(CLASSES.paint(random_ids(0, (5, 6))))
     decode = PaletteDecoder(CLASSES)
-    assert decode.unknown_colors(picture, decode(picture)) == {}
+    assert decode.unknown(picture, decode(picture)) == {}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from segmentation.classes import Classes
 from segmentation.data.class_weights import class_weights
 from segmentation.data.fingerprint import cache_folder
 from segmentation.data.image.david import david
-from segmentation.data.image.scan import MaskScan, scan_masks, tell_unknown_colors
+from segmentation.data.image.scan import MaskScan, scan_masks, tell_unknown_values
 from segmentation.data.image.source import ImageSource
 from segmentation.errors import UserError
 from tests.data.image.david_files import CLASSES, ENTRIES, write_david, write_frame, write_picture
@@ -118,7 +118,7 @@ def test_up_to_one_percent_of_unknown_pixels_is_a_warning(tmp_path: Path, caplog
     paint_rows(root, "a", {(1, 0, 140): 7, (150, 150, 155): 3})
     scan = scan_masks(david(str(root), ENTRIES))
     with caplog.at_level(logging.WARNING):
-        tell_unknown_colors(scan, CLASSES)
+        tell_unknown_values(scan, CLASSES)
     (record,) = caplog.records
     message = record.getMessage()
     assert "2 colours of no class, 10 pixels (1.00%)" in message
@@ -132,7 +132,7 @@ def test_more_than_one_percent_stops(tmp_path: Path) -> None:
     paint_rows(root, "a", {(1, 0, 140): 8, (150, 150, 155): 3})
     scan = scan_masks(david(str(root), ENTRIES))
     with pytest.raises(UserError) as told:
-        tell_unknown_colors(scan, CLASSES)
+        tell_unknown_values(scan, CLASSES)
     lines = str(told.value).splitlines()
     assert "11 pixels (1.10%)" in lines[0]
     assert "(1, 0, 140): 8 pixels in 1 masks, nearest class car" in lines[1]
@@ -144,19 +144,19 @@ def test_the_share_is_of_all_pixels_of_all_masks(tmp_path: Path, caplog: pytest.
     paint_rows(root, "a", {(1, 2, 3): 15})
     paint_rows(root, "b", {})
     with caplog.at_level(logging.WARNING):
-        tell_unknown_colors(scan_masks(david(str(root), ENTRIES)), CLASSES)
+        tell_unknown_values(scan_masks(david(str(root), ENTRIES)), CLASSES)
     assert "(0.75%)" in caplog.text
 
 
 def test_known_colours_alone_are_not_worth_a_word(source: ImageSource, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        tell_unknown_colors(scan_masks(source), source.classes)
+        tell_unknown_values(scan_masks(source), source.classes)
     assert caplog.records == []
 
 
 def test_ignored_void_is_no_unknown_colour(root: Path) -> None:
     source = david(str(root), ENTRIES, ignore_void=True)
-    tell_unknown_colors(scan_masks(source), source.classes)
+    tell_unknown_values(scan_masks(source), source.classes)
 
 
 def test_unreadable_masks_are_told_together(root: Path, cache: Path) -> None:
