@@ -1,4 +1,4 @@
-# make demo | test | lint | train | evaluate | bench | soak | tensorboard | clean
+# make demo | test | lint | train | evaluate | check | bench | soak | augmentations | tensorboard | clean
 # Options: make train ARGS="model=unet dataset=david dataset.root=PATH", make evaluate RUN=outputs/default/DATE
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ ARGS ?=
 RUN ?= $(shell ls -td outputs/*/*/config.yaml 2>/dev/null | head -1 | xargs -r dirname)
 DEMO_RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: demo install test lint train evaluate bench soak tensorboard clean
+.PHONY: demo install test lint train evaluate check bench soak augmentations tensorboard clean
 
 demo: $(VENV)/.installed  ## install, draw a small data set, train on it, evaluate, fail below the expected score
 	$(BIN)/python train.py experiment=demo hydra.run.dir=$(DEMO_RUN)
@@ -46,8 +46,14 @@ train: $(VENV)/.installed
 evaluate: $(VENV)/.installed  ## of RUN, by default the newest
 	$(BIN)/python evaluate.py run=$(RUN) $(ARGS)
 
+check: $(VENV)/.installed  ## of a data set: make check ARGS="dataset=david dataset.root=PATH"
+	$(BIN)/python check.py $(ARGS)
+
 bench: $(VENV)/.installed-dev  ## what the loop costs, and the time to the first step
 	$(BIN)/python -m tests.bench.training
+
+augmentations: $(VENV)/.installed  ## a picture of 16 augmented training samples: make augmentations ARGS="augmentation=strong"
+	$(BIN)/python augmentations.py $(ARGS)
 
 tensorboard: $(VENV)/.installed
 	$(BIN)/tensorboard --logdir outputs

@@ -1,7 +1,9 @@
 """What a class list is, everywhere: names, colours and the value that means "nothing to learn here"."""
 
-from collections.abc import Iterable, Mapping
+import colorsys
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -45,10 +47,15 @@ class Classes:
         return len(self.names)
 
     @classmethod
-    def from_entries(cls, entries: Iterable[Mapping[str, Any]], ignore_index: int = 255) -> "Classes":
-        """From `[{"name": "road", "color": [128, 64, 128]}, ...]`, the form of the YAML and of `classes.json`."""
+    def from_entries(cls, entries: Iterable[Mapping[str, Any] | str], ignore_index: int = 255) -> "Classes":
+        """From `[{"name": "road", "color": [128, 64, 128]}, ...]`, the form of the YAML and of `classes.json`.
+
+        A class without a colour, or given by its name alone, gets one of its own.
+        """
         rows = [_name_and_color(row) for row in entries]
-        return cls(tuple(name for name, _ in rows), tuple(color for _, color in rows), int(ignore_index))
+        others = default_colors({color for _, color in rows if color})
+        colors = tuple(color or next(others) for _, color in rows)
+        return cls(tuple(name for name, _ in rows), colors, int(ignore_index))
 
     def to_entries(self) -> list[dict[str, Any]]:
         """The inverse of `from_entries`, for `classes.json`."""
@@ -73,9 +80,38 @@ class Classes:
         return table[np.where(valid, labels, len(self))]
 
 
-def _name_and_color(row: Mapping[str, Any]) -> tuple[str, Color]:
+def default_colors(taken: Collection[Color] = ()) -> Iterator[Color]:
+    """Colours that differ from each other and from those `taken`, always in the same order; more than there can be
+    class ids.
+
+    Black first, which is mostly the background; then hues in steps of the golden angle, so that each lies far from
+    those before it. White is not among them: it stands for what is ignored.
+    """
+    given = {*taken, (255, 255, 255)}
+    candidates = ((0, 0, 0) if place == 0 else _hue(place) for place in count())
+    for color in candidates:
+        if color not in given:
+            given.add(color)
+            yield color
+
+
+def _hue(place: int) -> Color:
+    """Bright, deep and pale ones in turn; the golden angle is the same for hues as for leaves on a stem."""
+    saturation, value = ((0.80, 0.95), (0.85, 0.60), (0.45, 0.90))[place // 8 % 3]
+    red, green, blue = colorsys.hsv_to_rgb(place * 0.61803398875 % 1, saturation, value)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def _name_and_color(row: Any) -> tuple[str, Color | None]:
+    entry = {"name": row} if isinstance(row, str) else row
     try:
-        red, green, blue = row["color"]
-        return str(row["name"]), (int(red), int(green), int(blue))
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{row} in dataset.classes: expected {{name: road, color: [128, 64, 128]}}") from error
+        color = entry.get("color")
+        channels = None if color is None else [int(channel) for channel in color]
+        name = str(entry["name"]).strip()
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{row} in dataset.classes: expected {{name: road, color: [128, 64, 128]}} or a name"
+        ) from error
+    if not name:
+        raise UserError(f"{row!r} in dataset.classes: a class needs a name")
+    return name, None if channels is None else tuple(channels)  # type: ignore[return-value]  # three: see Classes

@@ -1,6 +1,7 @@
 """The error that a user can cause and mend."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 
 class UserError(Exception):
@@ -19,3 +20,15 @@ def gathered(title: str, faults: Sequence[str], most: int = 10) -> UserError:
     if len(faults) > most:
         lines.append(f"  ... and {len(faults) - most} more")
     return UserError("\n".join(lines))
+
+
+def near(given: object, known: Iterable[str], otherwise: str) -> str:
+    """What may have been meant by a name that is not known, or else what there is to choose from."""
+    close = get_close_matches(str(given), sorted(known), n=1)
+    return f"did you mean {close[0]}?" if close else otherwise
+
+
+def unknown_key(path: str, known: Iterable[str]) -> str:
+    """The fault of a key that is none of the `known` ones of its node; names like `_target_` are not listed."""
+    listed = ", ".join(sorted(name for name in known if not name.startswith("_")))
+    return f"{path}: there is no such key; {near(path.rpartition('.')[2], known, f'known are {listed}')}"

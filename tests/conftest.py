@@ -41,7 +41,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four drawn videos of two frames, 64x48 pixels, in the DAVID layout."""
     from segmentation.classes import Classes
-    from segmentation.data.image.demo.dataset import draw_demo
+    from segmentation.data.image.layouts.demo.dataset import draw_demo
 
     root = tmp_path_factory.mktemp("data") / "tiny"
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):

@@ -1,9 +1,10 @@
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pytest
 
-from segmentation.classes import Classes
+from segmentation.classes import Classes, default_colors
 from segmentation.errors import UserError
 
 ENTRIES: list[dict[str, Any]] = [
@@ -20,6 +21,35 @@ def test_entries_come_back_with_their_ids() -> None:
     assert len(classes) == 3
     assert classes.to_entries() == [{"id": index, **entry} for index, entry in enumerate(ENTRIES)]
     assert Classes.from_entries(classes.to_entries(), 99) == classes
+
+
+def test_classes_without_a_colour_get_one_that_no_other_has() -> None:
+    first, second = islice(default_colors(), 2)
+    entries: list[Any] = [
+        "night",
+        {"name": "sea", "color": list(second)},
+        {"name": "sky"},
+        {"name": "sun", "color": None},
+    ]
+    classes = Classes.from_entries(entries)
+    assert classes.names == ("night", "sea", "sky", "sun")
+    assert classes.colors[:2] == (first, second)
+    assert len(set(classes.colors)) == 4
+    assert Classes.from_entries(entries) == classes
+
+
+def test_default_colours_differ_clearly_for_few_classes_and_at_all_for_many() -> None:
+    colors = list(islice(default_colors(), 255))
+    assert len({*colors, (255, 255, 255)}) == 256
+    assert colors[0] == (0, 0, 0)
+    few = np.array([*colors[:20], (255, 255, 255)])
+    distances = np.abs(few[:, None] - few[None]).max(axis=2)
+    assert distances[~np.eye(len(few), dtype=bool)].min() >= 30
+
+
+def test_default_colours_pass_over_those_taken() -> None:
+    black, second, third = islice(default_colors(), 3)
+    assert list(islice(default_colors({black, second}), 1)) == [third]
 
 
 def test_classes_behind_one_left_out_move_up() -> None:
@@ -58,9 +88,11 @@ def test_paint_takes_negative_ids_for_ignored() -> None:
         ([{"name": "red", "color": [1, 0]}], "red"),
         ([{"name": "red", "color": [1, 0, 0, 255]}], "red"),
         ([{"name": "red", "color": ["deep", 0, 0]}], "red"),
-        ([{"name": "red"}], "red"),
         ([{"color": [255, 0, 0]}], "255, 0, 0"),
-        (["red"], "red"),
+        ([{"name": ""}], "needs a name"),
+        ([" "], "needs a name"),
+        (["red", "red"], "red is used twice"),
+        ([7], "7"),
     ],
 )
 def test_a_bad_class_list_is_told_in_one_line(entries: list[Any], named: str) -> None:

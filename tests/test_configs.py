@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from segmentation.apps.config_check import RULES, check_config, faults_in
 from segmentation.apps.train import train
@@ -13,17 +13,33 @@ from segmentation.build import make
 from segmentation.errors import UserError
 from segmentation.runtime.files import read_json
 from segmentation.runtime.run_folder import RunFolder
-from tests.conftest import ROOT, Compose
+from tests.conftest import ROOT, SMALL, Compose
+from tests.data.image.layouts.every import LAYOUTS
 
 GROUPS = ("model", "dataset", "optimizer", "scheduler", "loss", "trainer", "augmentation", "experiment")
 SHIPPED = [f"{group}={path.stem}" for group in GROUPS for path in sorted((ROOT / "conf" / group).glob("*.yaml"))]
 
 
+@pytest.fixture
+def shipped(small: Compose, composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compose:
+    """`shipped("loss=dice")`: that choice on the tiny data set, a `dataset=NAME` on one in its own layout."""
+    monkeypatch.setenv("DATASET_PATH", str(tmp_path / "data"))
+    monkeypatch.setenv("CLASS_NAMES", "background,crack,stain")
+
+    def make(choice: str, *overrides: str) -> DictConfig:
+        write = LAYOUTS.get(choice.removeprefix("dataset="))
+        if write is None:
+            return small(choice, *overrides)
+        return composed(*write(tmp_path / "data"), *SMALL, *overrides)
+
+    return make
+
+
 @pytest.mark.parametrize("choice", SHIPPED)
-def test_a_shipped_configuration_takes_a_step(choice: str, small: Compose, tmp_path: Path) -> None:
-    cfg = small(choice, "trainer.max_steps=1")
-    train(cfg, tmp_path)
-    folder = RunFolder(tmp_path)
+def test_a_shipped_configuration_takes_a_step(choice: str, shipped: Compose, tmp_path: Path) -> None:
+    cfg = shipped(choice, "trainer.max_steps=1")
+    folder = RunFolder(tmp_path / "run")
+    train(cfg, folder.path)
     row = read_json(folder.history)[0]
     assert row["step"] == 1
     assert math.isfinite(row["train/loss"])
@@ -32,8 +48,8 @@ def test_a_shipped_configuration_takes_a_step(choice: str, small: Compose, tmp_p
 
 
 @pytest.mark.parametrize("choice", SHIPPED)
-def test_a_shipped_configuration_has_no_faults(choice: str, composed: Compose) -> None:
-    assert faults_in(composed(choice)) == []
+def test_a_shipped_configuration_has_no_faults(choice: str, shipped: Compose) -> None:
+    assert faults_in(shipped(choice)) == []
 
 
 def test_rules_speak_of_options_that_exist(composed: Compose) -> None:
@@ -77,10 +93,53 @@ def paths_in(node: Any, path: str = "") -> set[str]:
         ("+optimizer.learning_rate=1", "optimizer.learning_rate"),
         ("+dataset.labls=x", "did you mean labels?"),
         ("+extra=1", "extra: there is no such key"),
-        ("augmentation.transforms=[{_target_:albumentations.HorizontalFlip,q:1}]", "augmentation.transforms[0].q"),
-        ("augmentation.transforms=[{_target_:albumentations.HorizontalFlop}]", "HorizontalFlop"),
+        ("augmentation.transforms=[{HorizontalFlip:{q:1}}]", "augmentation.transforms[0].HorizontalFlip.q"),
+        (
+            "augmentation.val=[VerticalFlip,HorizontalFlop]",
+            "val[1]: HorizontalFlop is no transform; did you mean Horiz",
+        ),
+        ("augmentation.strength=-1", "augmentation.strength=-1"),
+        ("augmentation.strength=strong", "augmentation.strength=strong"),
+        ("augmentation.ignore_index=0", "augmentation.ignore_index=0: expected dataset.ignore_index"),
+        ("augmentation.crop.size=[256]", "augmentation.crop.size=[256]"),
+        ("augmentation.crop.rare_probability=0.5", "it needs augmentation.crop.size"),
+        ("+augmentation.crop.sizes=1", "did you mean size?"),
+        ("augmentation.mixing=mosaic", "augmentation.mixing=mosaic"),
+        ("augmentation.mixing.cutmix=2", "augmentation.mixing.cutmix=2"),
+        ("+augmentation.mixing.cutmixx=1", "did you mean cutmix?"),
+        ("augmentation.rare_classes=pole", "augmentation.rare_classes=pole"),
+        ("augmentation.rare_classes=[pol]", "there is no class pol; did you mean pole?"),
+        ("trainer.sampling=balanced", "trainer.sampling=balanced"),
+        ("trainer.batch_by_size=true", "give dataset.image_size=null"),
+        ("trainer.batch_pixels=100000", "it needs trainer.batch_by_size=true"),
+        ("trainer.multi_scale.range=[0.5]", "trainer.multi_scale.range=[0.5]"),
+        ("trainer.multi_scale.sizes=[[100,128]]", "multiples of 32"),
+        ("trainer.multi_scale={every:3,range:[0.5,1],sizes:[[32,32]]}", "leave one at null"),
+        ("trainer.multi_scale.every=0", "trainer.multi_scale.every=0"),
         ("model._target_=segmentation.models.nothing", "segmentation.models.nothing"),
         ("dataset.split_seed=-1", "dataset.split_seed=-1"),
+        ("dataset.split=null", "dataset.split=null"),
+        ("dataset.split={train:null,val:null}", "train and val are null"),
+        ("dataset.split.train=[{a:1}]", 'dataset.split.train=[{"a": 1}]'),
+        ("dataset.split.val=[[a]]", 'dataset.split.val=[["a"]]'),
+        ("dataset.in_channels=0", "dataset.in_channels=0"),
+        ("dataset.root=???", "dataset.root is needed"),
+        ("model.mean=[1,2]", "model.mean=[1, 2]"),
+        ("model.std=[1,0,1]", "model.std=[1, 0, 1]"),
+        ("model.architecture=Unett", "model.architecture=Unett"),
+        ("model.encoder_name=resnet81", "did you mean resnet18?"),
+        ("model.encoder_name=tu-resnet81", "did you mean tu-resnet18?"),
+        ("model.encoder_name=null", "model.encoder_name=None"),
+        ("+model.decoder_chanels=8", "model.decoder_chanels: there is no such key; did you mean decoder_channels?"),
+        ("+model.classes=4", "model.classes: there is no such key"),
+        ("~model._target_", "model is missing or has no _target_"),
+        ("optimizer.lr=.inf", "optimizer.lr"),
+        ("optimizer.betas=[0.9]", "optimizer.betas=[0.9]"),
+        ("optimizer.betas=[0.9,1.0]", "optimizer.betas=[0.9, 1.0]"),
+        ("loss.ignore_index=0", "loss.ignore_index=0: expected dataset.ignore_index, which is 255"),
+        ("loss.class_weights=[1,2]", "loss.class_weights=[1, 2]"),
+        ("loss.class_weights=[a,b,c,d,e,f,g,h,i,j,k,l,m]", "one for each class (13)"),
+        ("loss.class_weights=[0,0,0,0,0,0,0,0,0,0,0,0,0]", "loss.class_weights=[0"),
     ],
 )
 def test_an_impossible_value_is_told(override: str, fault: str, composed: Compose) -> None:
@@ -90,10 +149,122 @@ def test_an_impossible_value_is_told(override: str, fault: str, composed: Compos
     assert "\n" not in faults[0]
 
 
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("loss.parts.cross_entropy.label_smoothing=1.5", "loss.parts.cross_entropy.label_smoothing=1.5"),
+        ("loss.parts.cross_entropy.class_weights=foo", "loss.parts.cross_entropy.class_weights=foo"),
+        ("loss.parts.cross_entropy.class_weights=[1]", "one for each class (13)"),
+        ("loss.parts.dice.ignore_index=0", "loss.parts.dice.ignore_index=0"),
+        ("loss.parts.dice.smooth=0", "loss.parts.dice.smooth=0"),
+        ("+loss.parts.dice.smoth=1", "did you mean smooth?"),
+        ("loss.weights.dice=-1", "loss.weights="),
+        ("~loss.weights.dice", "for each of cross_entropy, dice"),
+        ("loss.weights.dice={from:1.0}", "loss.weights="),
+        ("loss.weights.dice={from:1.0,to:0.0,end:2.0}", "shares of training"),
+    ],
+)
+def test_what_is_wrong_within_a_combined_loss_is_told(override: str, fault: str, composed: Compose) -> None:
+    faults = faults_in(composed("loss=combined", override))
+    assert len(faults) == 1
+    assert fault in faults[0]
+
+
+def test_weights_are_a_number_for_each_class_that_is_learnt(composed: Compose) -> None:
+    weights = "loss.class_weights=[0,1,1,1,1,1,1,1,1,1,1,2.5]"
+    assert faults_in(composed(weights, "dataset.ignore_void=true")) == []
+    assert len(faults_in(composed(weights))) == 1
+
+
+@pytest.mark.parametrize("encoder", ["tu-convnext_atto", "tu-resnet18.a1_in1k", "timm-regnetx_002", "mit_b0"])
+def test_encoders_of_any_source_are_known(encoder: str, composed: Compose) -> None:
+    assert faults_in(composed(f"model.encoder_name={encoder}")) == []
+
+
+def test_options_that_are_for_an_encoder_of_timm_are_let_through(composed: Compose) -> None:
+    timm = "model.encoder_name=tu-resnet18"
+    assert faults_in(composed(timm, "+model.drop_path_rate=0.1")) == []
+    assert len(faults_in(composed("+model.drop_path_rate=0.1"))) == 1
+    assert len(faults_in(composed(timm, "+model.decoder_chanels=8"))) == 1
+
+
+def test_images_of_more_bands_need_as_many_means(composed: Compose) -> None:
+    assert len(faults_in(composed("dataset.in_channels=4"))) == 4
+    bands = ("dataset.mean=[0.5,0.5,0.5,0.5]", "dataset.std=[0.2,0.2,0.2,0.2]")
+    assert faults_in(composed("dataset.in_channels=4", *bands)) == []
+
+
+def test_sizes_of_batches_come_from_one_place(composed: Compose) -> None:
+    by_size, as_stored = "trainer.batch_by_size=true", "dataset.image_size=null"
+    crop, scale = "augmentation.crop.size=[64,64]", "trainer.multi_scale.range=[0.5,1.5]"
+    assert faults_in(composed(by_size, as_stored)) == []
+    assert faults_in(composed(by_size, as_stored, "trainer.batch_pixels=100000")) == []
+    assert faults_in(composed(crop, as_stored, scale)) == []
+    assert "give augmentation.crop.size=null" in faults_in(composed(by_size, as_stored, crop))[0]
+    assert "does not go with it" in faults_in(composed(by_size, as_stored, scale))[0]
+    assert "give one" in faults_in(composed(as_stored, scale))[0]
+
+
 def test_the_monitor_may_be_a_class_unless_it_is_ignored(composed: Compose) -> None:
     monitor = "trainer.monitor=val/IoU/void"
     assert faults_in(composed("dataset=david", monitor)) == []
     assert len(faults_in(composed("dataset=david", monitor, "dataset.ignore_void=true"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("loss", "override"),
+    [
+        ("tversky", "loss.alpha=-1"),
+        ("tversky", "loss.beta=-1"),
+        ("tversky", "loss.per_image=1"),
+        ("focal", "loss.gamma=-1"),
+        ("bce", "loss.pos_weight=0"),
+        ("bce", "loss.pos_weight=[1,2]"),
+        ("ohem", "loss.threshold=0"),
+        ("ohem", "loss.min_kept=100000"),
+        ("boundary", "loss.tolerance=0.5"),
+        ("rmi", "loss.radius=1"),
+        ("rmi", "loss.stride=0"),
+        ("auxiliary", "+loss.weights.aux=-1"),
+    ],
+)
+def test_what_is_wrong_within_a_loss_is_told(loss: str, override: str, composed: Compose) -> None:
+    faults = faults_in(composed(f"loss={loss}", override))
+    assert len(faults) == 1
+    assert override.removeprefix("+").split("=")[0].removesuffix(".aux") in faults[0]
+
+
+def test_a_loss_takes_other_losses_for_its_parts_on_the_command_line(composed: Compose) -> None:
+    other = ("loss=auxiliary", "loss@loss.loss=combined", "loss@loss.loss.parts.dice=jaccard", "+loss.weights.aux=0.4")
+    more = ("+loss@loss.loss.parts.lovasz=lovasz", "+loss.loss.weights.lovasz={from:0.0,to:1.0}")
+    for part in ("val/loss/dice", "val/loss/lovasz", "train/loss/aux"):
+        assert faults_in(composed(*other, *more, f"trainer.monitor={part}", "trainer.monitor_mode=min")) == []
+    assert len(faults_in(composed(*other, "trainer.monitor=val/loss/aux", "trainer.monitor_mode=min"))) == 1
+    assert type(make(composed(*other, *more).loss.loss.parts.dice)).__name__ == "Jaccard"
+
+
+def test_the_monitor_may_be_a_class_that_is_named_alone(composed: Compose) -> None:
+    data = ("dataset=folder", "dataset.root=data", "dataset.classes=[road,car]")
+    assert faults_in(composed(*data, "trainer.monitor=val/IoU/car")) == []
+    (fault,) = faults_in(composed(*data, "trainer.monitor=val/IoU/cat"))
+    assert "did you mean val/IoU/car?" in fault
+
+
+def test_a_variable_that_is_not_set_is_named(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATASET_PATH", "data")
+    monkeypatch.delenv("CLASS_NAMES", raising=False)
+    (fault,) = faults_in(composed("dataset=env"))
+    assert fault.startswith("dataset.classes: CLASS_NAMES is not set: put CLASS_NAMES=... into a file .env")
+
+
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [("threshold=bright", "dataset.threshold=bright"), ("threshold=0", "above 0"), ("remap=[1]", "dataset.remap=[1]")],
+)
+def test_what_is_wrong_with_masks_as_pictures_is_told(override: str, fault: str, composed: Compose) -> None:
+    faults = faults_in(composed("dataset=folder", "dataset.root=data", f"dataset.{override}"))
+    assert len(faults) == 1
+    assert fault in faults[0]
 
 
 def test_the_parts_of_a_combined_loss_can_be_monitored(composed: Compose) -> None:
@@ -103,8 +274,14 @@ def test_the_parts_of_a_combined_loss_can_be_monitored(composed: Compose) -> Non
 def test_all_faults_are_told_at_once(composed: Compose) -> None:
     with pytest.raises(UserError) as error:
         check_config(composed("trainer.epochs=-1", "trainer.precision=fp8", "+model.foo=1", "+loss.gamma=2"))
-    for fault in ("trainer.epochs=-1", "trainer.precision=fp8", "loss.gamma"):
+    for fault in ("4 faults", "trainer.epochs=-1", "trainer.precision=fp8", "model.foo", "loss.gamma"):
         assert fault in str(error.value)
+
+
+def test_a_single_fault_is_one_line(composed: Compose) -> None:
+    with pytest.raises(UserError) as error:
+        check_config(composed("trainer.epochs=-1"))
+    assert str(error.value) == "trainer.epochs=-1: expected a whole number of at least 1"
 
 
 def test_an_option_that_the_architecture_does_not_have_is_refused(composed: Compose) -> None:

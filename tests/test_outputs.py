@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from segmentation.outputs import at_size_of, labels_from, logits_from
+from segmentation.outputs import at_size_of, label_maps_from, labels_from, logits_from
 
 LOGITS = torch.tensor([[[[1.0, 5.0], [0.0, -3.0]], [[2.0, 4.0], [0.5, -4.0]], [[0.0, 9.0], [0.1, -5.0]]]])
 
@@ -29,10 +29,22 @@ def test_labels_carry_no_gradient() -> None:
     assert not labels_from(LOGITS.clone().requires_grad_()).requires_grad
 
 
+def test_one_logit_tells_two_classes_apart() -> None:
+    labels = labels_from(torch.tensor([[[2.0, -1.0, 0.0]]]))
+    assert labels.tolist() == [[1, 0, 0]]
+    assert labels.dtype == torch.int64
+
+
+def test_label_maps_hold_where_the_logit_is_above_zero() -> None:
+    maps = label_maps_from({"out": torch.tensor([[[2.0, -1.0], [0.0, 0.1]]]).requires_grad_()})
+    assert maps.tolist() == [[[True, False], [False, True]]]
+
+
 def test_logits_of_the_right_size_are_left_as_they_are() -> None:
     assert at_size_of({"out": LOGITS}, torch.zeros(1, 2, 2)) is LOGITS
     faces = torch.randn(1, 3, 4, 5)
     assert at_size_of(faces, torch.zeros(1, 4, 5)) is faces
+    assert at_size_of(faces, torch.zeros(1, 3, 4, 5)) is faces, "label maps"
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -44,3 +56,4 @@ def test_logits_of_another_size_are_interpolated_in_full_precision(dtype: torch.
         resized, F.interpolate(logits.float(), size=(5, 3), mode="bilinear", align_corners=False), rtol=0, atol=0
     )
     assert resized[0, 0, 0, 0] == 1, "the corners stay: pixels are areas, not points of a lattice"
+    assert at_size_of(logits, torch.zeros(1, 3, 5, 3)).equal(resized), "label maps"

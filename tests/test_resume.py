@@ -139,6 +139,13 @@ def test_a_finished_run_that_is_resumed_stays_as_it_is(small: Compose, tmp_path:
     assert (tmp_path / "checkpoints" / "last.pt").read_bytes() == before
 
 
+def test_a_finished_run_that_is_resumed_into_a_new_folder_is_whole_there(small: Compose, tmp_path: Path) -> None:
+    train(small("trainer.epochs=1"), tmp_path / "run")
+    last = tmp_path / "run" / "checkpoints" / "last.pt"
+    train(small("trainer.epochs=1", f"trainer.resume={last}"), tmp_path / "there")
+    assert_same_run(tmp_path / "run", tmp_path / "there")
+
+
 def test_bad_resumes_are_one_line_and_lose_nothing(small: Compose, tmp_path: Path) -> None:
     train(small("trainer.epochs=1"), tmp_path / "run")
     last = tmp_path / "run" / "checkpoints" / "last.pt"

@@ -4,15 +4,18 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from functools import wraps
+from itertools import product
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from dotenv import load_dotenv
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -22,6 +25,7 @@ from segmentation.errors import UserError
 
 log = logging.getLogger("segmentation")
 FULL_ERROR = "HYDRA_FULL_ERROR"
+NO_CHOICE = "Config group override must be"  # the ValueError that Hydra raises for trainer=null
 wants_traceback = os.environ.get(FULL_ERROR) == "1"
 
 
@@ -33,13 +37,14 @@ def one_line_errors(hydra_main: Callable[[], Any]) -> Callable[[], Any]:
 
     @wraps(hydra_main)
     def run() -> Any:
+        load_dotenv(Path.cwd() / ".env")  # what is set already stays
         os.environ[FULL_ERROR] = "1"  # lets errors of the composition through to here
         try:
             return hydra_main()
         except UserError:  # of a sweep's job, and told there
             sys.exit(1)
-        except (HydraException, OmegaConfBaseException, OSError) as error:
-            if wants_traceback:
+        except (HydraException, OmegaConfBaseException, OSError, ValueError) as error:
+            if wants_traceback or (isinstance(error, ValueError) and NO_CHOICE not in str(error)):
                 raise
             print(f"error: {_explained(error)}", file=sys.stderr)  # noqa: T201 - there is no logging yet
             sys.exit(1)
@@ -55,12 +60,13 @@ def run_task(task: Callable[[DictConfig], Any], cfg: DictConfig) -> Any:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return task(cfg)
-    except (UserError, OSError) as error:
+    except (UserError, OmegaConfBaseException, OSError) as error:
         if wants_traceback:
             raise
-        log.error("error: %s", error)
+        told = error if isinstance(error, UserError) else UserError(" ".join(str(error).split()))
+        log.error("error: %s", told)
         if in_sweep:
-            raise  # noted by Hydra, which goes on with the other jobs and raises it again in the end
+            raise told from None  # noted by Hydra, which goes on with the other jobs and raises it again in the end
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -73,31 +79,64 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def _explained(error: Exception) -> UserError:
-    faults = _faults_of_command_line() if "Could not override" in str(error) else None
+    told = str(error)
+    if "Could not override" in told or NO_CHOICE in told:
+        from segmentation.apps.config_check import told_together  # imports PyTorch: seconds, for errors only
+
+        faults = faults_of_command_line()
+        if faults:
+            return told_together(faults)
     given = f"{error.override}: " if isinstance(error, OverrideParseException) else ""
-    return faults or UserError(given + " ".join(str(error).split()))
+    return UserError(given + " ".join(told.split()))
 
 
-def _faults_of_command_line() -> UserError | None:
-    """Every unknown key and impossible value of a training command: the keys are let in, then checked with the rest."""
-    from segmentation.apps.config_check import faults_in, told_together  # imports PyTorch: seconds, for errors only
-
+def faults_of_command_line() -> list[str]:
+    """Every unknown key and impossible value, in a sweep those of the first job that has some."""
     script = Path(sys.argv[0]).resolve()
-    conf = script.parent / "conf"
-    if script.stem != "train":
-        return None
-    groups = {entry.name for entry in conf.iterdir() if entry.is_dir()}
     overrides = [word for word in sys.argv[1:] if "=" in word and not word.startswith(("-", "hydra"))]
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(conf), version_base="1.3"):
-            faults = faults_in(compose("config", [_admitted(word, groups) for word in overrides]))
+        with initialize_config_dir(str(script.parent / "conf"), version_base="1.3"):
+            jobs = product(*map(_alternatives, overrides))
+            return next(filter(None, (_faults_of_job(script, job) for job in jobs)), [])
     except (HydraException, OmegaConfBaseException):
-        return None
-    return told_together(faults) if faults else None
+        return []
 
 
-def _admitted(word: str, groups: set[str]) -> str:
+def _alternatives(word: str) -> list[str]:
+    """A sweep's `key=a,b` is `key=a` in one job and `key=b` in another."""
+    override = OverridesParser.create().parse_override(word)
+    if not override.is_discrete_sweep():
+        return [word]
+    return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+
+
+def _faults_of_job(script: Path, overrides: Sequence[str]) -> list[str]:
+    """Groups without a choice are left at their default and keys that Hydra refuses let in, then all is checked."""
+    from segmentation.apps.config_check import faults_in, faults_in_check, faults_in_evaluation
+
+    others = {"evaluate": faults_in_evaluation, "check": faults_in_check}
+    name, check = (script.stem, others[script.stem]) if script.stem in others else ("config", faults_in)
+    groups = {path.name: path for path in (script.parent / "conf").iterdir() if path.is_dir()}
+    without = [word for word in overrides if _key(word) in groups and not _names_choice(word)]
+    cfg = compose(name, [_admitted(word, groups) for word in overrides if word not in without])
+    return [*(_without_choice(word, groups[_key(word)]) for word in without), *check(cfg)]
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0]
+
+
+def _names_choice(word: str) -> bool:
+    return isinstance(OverridesParser.create().parse_override(word).value(), str | list | dict)
+
+
+def _without_choice(word: str, group: Path) -> str:
+    choices = ", ".join(sorted(path.stem for path in group.glob("*.yaml")))
+    return f"{word}: expected one of {choices}; leave {group.name}= out for the default"
+
+
+def _admitted(word: str, groups: Container[str]) -> str:
     """`key=value` as Hydra's "add or override"; choices of groups stay as they are."""
-    key = word.split("=", 1)[0]
+    key = _key(word)
     return word if key in groups or key.startswith(("+", "~")) or "@" in key else f"++{word}"

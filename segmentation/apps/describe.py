@@ -1,25 +1,61 @@
 """What is told of data, model and class weights before they are used."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from omegaconf import DictConfig
 from torch import nn
 
+from segmentation.build import Parts, sample_keys
 from segmentation.classes import Classes
-from segmentation.data.image.scan import MaskScan, scan_masks, tell_unknown_values
+from segmentation.data.image.check.findings import Finding, Severity, faults_among
+from segmentation.data.image.check.masks import mask_findings
+from segmentation.data.image.scan import MaskScan, scan_masks
 from segmentation.data.image.source import ImageSource
+from segmentation.errors import gathered
 from segmentation.runtime.console import progress_bar
 
 log = logging.getLogger("segmentation")
 
 
-def scan_and_tell(source: ImageSource) -> MaskScan:
-    """Every label picture, read once; warns of colours that no class has, and stops when they are many."""
+LEVELS = {Severity.FAULT: logging.ERROR, Severity.WARNING: logging.WARNING, Severity.NOTE: logging.INFO}
+
+
+def count_pixels(source: ImageSource) -> MaskScan:
+    """Every mask, read once; from the cache where the files are as they were."""
     with progress_bar("reading the masks once", len(source.samples)) as bar:
-        scan = scan_masks(source, bar.advance)
-    tell_unknown_values(scan, source.classes)
+        return scan_masks(source, bar.advance)
+
+
+def scan_and_tell(source: ImageSource, parts: Parts | None = None) -> MaskScan:
+    """What the masks hold; warns of what looks wrong, and raises `UserError` with all that would spoil a run.
+
+    `parts` are the splits, in which classes may be missing.
+    """
+    scan = count_pixels(source)
+    refuse_faults(source, mask_findings(source, scan, sample_keys(parts or {})))
     return scan
+
+
+def tell_findings(findings: Sequence[Finding]) -> None:
+    """A line each, the worst first."""
+    for severity, level in LEVELS.items():
+        for finding in findings:
+            if finding.severity is severity:
+                log.log(level, "%s: %s", severity, finding.line())
+
+
+def refuse_faults(source: ImageSource, findings: Sequence[Finding]) -> None:
+    """Tell the findings; raises one `UserError` with the faults among them."""
+    faults = faults_among(findings)
+    tell_findings([finding for finding in findings if finding not in faults])
+    if faults:
+        raise gathered(
+            f"{source.title} has {len(faults)} faults that would spoil the run; check.py shows them, "
+            "trainer.check_data=off starts all the same",
+            [fault.line() for fault in faults],
+        )
 
 
 def describe_model(cfg: DictConfig, model: nn.Module) -> str:

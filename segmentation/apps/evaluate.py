@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from segmentation.apps.config_check import faults_in_dataset, faults_in_evaluation, raise_faults
 from segmentation.apps.describe import scan_and_tell
 from segmentation.build import (
     build_loss,
@@ -16,12 +17,12 @@ from segmentation.build import (
     build_options,
     build_source,
     build_split,
+    evaluation_images,
     evaluation_loader,
-    image_dataset,
 )
 from segmentation.classes import Classes
 from segmentation.data.image.source import ImageSample, ImageSource
-from segmentation.data.splits import SPLITS, assign, read_split
+from segmentation.data.splits import assign, read_split
 from segmentation.engine.evaluate import evaluate
 from segmentation.engine.record import class_table, headline
 from segmentation.engine.state import load_weights
@@ -31,7 +32,7 @@ from segmentation.runtime.checkpoint import load_checkpoint
 from segmentation.runtime.console import progress_bar
 from segmentation.runtime.device import choose_device, choose_precision, describe_device
 from segmentation.runtime.files import read_json, write_json
-from segmentation.runtime.run_folder import RunFolder
+from segmentation.runtime.run_folder import RunFolder, read_written
 
 log = logging.getLogger("segmentation")
 
@@ -42,13 +43,14 @@ def evaluate_run(cfg: DictConfig) -> float:
     With the choices of training (precision, batch size) the numbers are those that training had at the checkpoint.
     """
     _check(cfg)
-    folder = RunFolder.existing(cfg.run)
-    run = _as_evaluated(OmegaConf.load(folder.config), cfg)
+    folder = RunFolder.existing(str(cfg.run))
+    run = _as_evaluated(read_written(folder.config, _read_config), cfg)
+    raise_faults(faults_in_dataset(run))
     device = choose_device(run.trainer.device)
     precision = choose_precision(run.trainer.precision, device)
     log.info("device: %s", describe_device(device, precision))
 
-    classes = read_classes(folder)
+    classes = read_written(folder.classes, read_classes)
     source = build_source(run.dataset)
     if source.classes.names != classes.names:
         raise UserError(f"{source.title} has other classes than the run: {_difference(source.classes, classes)}")
@@ -59,7 +61,7 @@ def evaluate_run(cfg: DictConfig) -> float:
     model = build_model(run.model, classes, build_options(run, validates=True), device, pretrained=False)
     load_weights(model, content["ema"]["model"] if weights == "ema" else content["model"])
 
-    dataset = image_dataset(run.dataset, source, samples)
+    dataset = evaluation_images(run, source, samples)
     loader = evaluation_loader(dataset, run.trainer.val_batch_size, run.trainer.num_workers)
     loss, metric = build_loss(run.loss, device), SegmentationMetric(classes)
     started = time.perf_counter()
@@ -94,22 +96,23 @@ def evaluate_run(cfg: DictConfig) -> float:
     return scores["mIoU"]
 
 
-def read_classes(folder: RunFolder) -> Classes:
-    content = read_json(folder.classes)
+def read_classes(path: Path) -> Classes:
+    content = read_json(path)
     return Classes.from_entries(content["classes"], content["ignore_index"])
 
 
 def _check(cfg: DictConfig) -> None:
     if OmegaConf.is_missing(cfg, "run"):
         raise UserError("run=FOLDER is needed: the run folder that train.py wrote, outputs/<experiment_name>/<date>")
-    for key, choices in (("split", SPLITS), ("weights", ("ema", "raw"))):
-        if cfg[key] not in choices:
-            raise UserError(f"{key}={cfg[key]}: choose {', '.join(choices)}")
-    for key, least in (("batch_size", 1), ("num_workers", 0)):
-        if cfg[key] is not None and not (isinstance(cfg[key], int) and cfg[key] >= least):
-            raise UserError(f"{key}={cfg[key]}: expected a whole number of at least {least}, or null")
-    if cfg.precision not in (None, "auto", "fp32", "bf16", "fp16"):
-        raise UserError(f"precision={cfg.precision}: choose auto, fp32, bf16 or fp16")
+    raise_faults(faults_in_evaluation(cfg))
+
+
+def _read_config(path: Path) -> Any:
+    """Raises whatever a file makes it raise that is no configuration of a run."""
+    run: Any = OmegaConf.load(path)
+    if not all("_target_" in run[group] for group in ("dataset", "model", "loss", "trainer")):
+        raise ValueError
+    return run
 
 
 def _as_evaluated(run: Any, cfg: DictConfig) -> DictConfig:
@@ -132,7 +135,7 @@ def _as_evaluated(run: Any, cfg: DictConfig) -> DictConfig:
 
 def _shown_alike(dataset: DictConfig) -> dict[str, Any]:
     """What the model and the loss of the run take for granted."""
-    return {"image_size": dataset.image_size, "ignore_index": dataset.ignore_index}
+    return {key: dataset[key] for key in ("image_size", "ignore_index", "in_channels") if key in dataset}
 
 
 def _samples(cfg: DictConfig, run: DictConfig, source: ImageSource, folder: RunFolder) -> list[ImageSample]:
@@ -141,7 +144,7 @@ def _samples(cfg: DictConfig, run: DictConfig, source: ImageSource, folder: RunF
         parts = build_split(run.dataset, source, must_train=False)
         scan_and_tell(replace(source, samples=tuple(parts[cfg.split])))
     else:
-        split = read_split(folder.splits)
+        split = read_written(folder.splits, read_split)
         parts = assign(source.samples, {cfg.split: split[cfg.split]})
     samples = parts[cfg.split]
     if not samples:

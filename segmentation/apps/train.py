@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.amp import GradScaler
 
+from segmentation.apps.check import check_before_training
 from segmentation.apps.config_check import check_config
-from segmentation.apps.describe import describe_model, scan_and_tell, tell_class_weights
+from segmentation.apps.describe import describe_model, tell_class_weights
 from segmentation.build import (
     build_feed,
     build_loss,
@@ -25,6 +27,7 @@ from segmentation.build import (
     sample_keys,
 )
 from segmentation.data.image.source import ImageSample, ImageSource
+from segmentation.data.sampler import TrainingBatches
 from segmentation.data.splits import Split, assign, read_split, write_split
 from segmentation.engine.checkpoints import adopt_checkpoints
 from segmentation.engine.ema import exponential_average, running_average
@@ -41,7 +44,7 @@ from segmentation.runtime.console import table_text
 from segmentation.runtime.device import choose_device, choose_precision, describe_device
 from segmentation.runtime.environment import describe_environment
 from segmentation.runtime.files import write_json, write_text
-from segmentation.runtime.run_folder import RunFolder
+from segmentation.runtime.run_folder import RunFolder, begin_log, read_written
 from segmentation.runtime.seeds import seed_everything
 from segmentation.runtime.tracking import Tracker
 
@@ -55,6 +58,7 @@ def train(cfg: DictConfig, path: Path) -> float | None:
     checkpoint to resume.
     """
     check_config(cfg)
+    record = hydras_record(cfg)
     if cfg.dataset.get("root"):
         cfg.dataset.root = str(Path(cfg.dataset.root).absolute())  # for those who use the run from elsewhere
     folder = RunFolder(path)
@@ -64,28 +68,33 @@ def train(cfg: DictConfig, path: Path) -> float | None:
     log.info("device: %s", describe_device(device, precision))
 
     source = build_source(cfg.dataset)
+    adopt_classes(cfg, source)
     parts = split_of(resumed, source) if resumed else build_split(cfg.dataset, source)
     tell_split(source, sample_keys(parts))
-    scan = scan_and_tell(source)
-    fill_class_weights(cfg.loss, scan, parts)
+    scan = check_before_training(cfg, source, parts)
+    counts = None if scan is None else scan.counts_of(sample.key for sample in parts["train"])
+    fill_class_weights(cfg.loss, counts)
     tell_class_weights(cfg.loss, source.classes)
     options = build_options(cfg, validates=bool(parts["val"]))
 
     seed_everything(cfg.seed)
-    feed = build_feed(cfg, source, parts, options)
+    feed = build_feed(cfg, source, parts, options, counts)
     model = build_model(cfg.model, source.classes, options, device, pretrained=resumed is None)
-    refuse_single_images(model, feed)
+    refuse_single_images(model, feed, options.batch_size)
     log.info("model: %s", describe_model(cfg.model, model))
     task = Task(build_loss(cfg.loss, device), SegmentationMetric(source.classes), device, precision)
     state = build_state(cfg, model, feed, task, options)
     if resumed is not None:
         resume(state, resumed, folder, cfg)
 
+    begin_log()
+    for name, text in record.items():
+        write_text(folder.hydra / name, text)
     write_description(folder, cfg, source, sample_keys(parts), describe_environment(device, precision.name, cfg.seed))
     tracker = Tracker(folder, state.progress.step)
     tracker.event("start", state.progress.step, {"resumed": None if resumed is None else str(resumed)})
     recorder = Recorder(folder, tracker, source.classes.names, device)
-    for name, picture in draw_training_samples(feed, cfg.seed):
+    for name, picture in draw_training_samples(feed):
         recorder.save_picture(f"training_samples/{name.replace('/', '_')}.png", picture)
         tracker.picture(0, f"training_samples/{name}", picture)
     recorder.write_history(state.progress)
@@ -104,6 +113,34 @@ def train(cfg: DictConfig, path: Path) -> float | None:
         tracker.close()
     finish(cfg, folder, state.progress, options, spent, model)
     return state.progress.best_value
+
+
+def adopt_classes(cfg: DictConfig, source: ImageSource) -> None:
+    """Classes that a file or the data tells become part of the configuration, which is checked again with their names.
+
+    A list with a void that is ignored cannot be told from the classes; it stays where it is.
+    """
+    if "classes" not in cfg.dataset or OmegaConf.is_list(cfg.dataset.classes):
+        return
+    known = cfg.copy()
+    known.dataset.classes = source.classes.to_entries()
+    without_void = bool(cfg.dataset.get("ignore_void"))
+    if without_void:
+        known.dataset.ignore_void = False
+    check_config(known)
+    if not without_void:
+        cfg.dataset.classes = known.dataset.classes
+
+
+def hydras_record(cfg: DictConfig) -> dict[str, str]:
+    """What Hydra itself writes to `.hydra/`, by file name: the configuration before it is resolved and filled in.
+
+    Nothing where it was not Hydra that started the run.
+    """
+    if not HydraConfig.initialized():
+        return {}
+    parts = {"config": cfg, "hydra": HydraConfig.instance().cfg, "overrides": HydraConfig.get().overrides.task}
+    return {f"{name}.yaml": OmegaConf.to_yaml(part) for name, part in parts.items()}
 
 
 @dataclass(frozen=True)
@@ -167,7 +204,7 @@ def build_state(cfg: DictConfig, model: nn.Module, feed: Feed, task: Task, optio
 def resume(state: TrainState, resumed: Resumed, folder: RunFolder, cfg: DictConfig) -> None:
     """Raises `UserError` for a changed optimizer: its state, rates included, comes from the checkpoint."""
     before = RunFolder(resumed.path.parent.parent).config
-    changes = differences(OmegaConf.load(before), cfg) if before.is_file() else []
+    changes = differences(read_written(before, OmegaConf.load), cfg) if before.is_file() else []
     fixed = [change for change in changes if change.startswith("optimizer.")]
     if fixed:
         raise gathered("a resumed run keeps its optimizer: leave these as they were, or start a new run", fixed)
@@ -199,14 +236,14 @@ def _flat(node: Any, path: str = "") -> dict[str, Any]:
     }
 
 
-def refuse_single_images(model: nn.Module, feed: Feed) -> None:
+def refuse_single_images(model: nn.Module, feed: Feed, batch_size: int) -> None:
     """A batch norm over a single value (one image, pooled to one pixel) has nothing to estimate."""
     batch_norms = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
-    samples, batch = len(feed.train.sampler), feed.train.batch_size or 1  # type: ignore[arg-type]
-    if batch_norms and (batch == 1 or samples == 1):
+    batches, samples = feed.train.batch_sampler, len(feed.train.dataset)  # type: ignore[arg-type]
+    if batch_norms and isinstance(batches, TrainingBatches) and batches.smallest == 1:
         raise UserError(
-            f"trainer.batch_size={batch} with {samples} training images: the model's batch norms need at least two "
-            "images in a batch; raise trainer.batch_size (trainer.accumulate_grad_batches does not help)"
+            f"trainer.batch_size={batch_size} with {samples} training images: the model's batch norms need at least "
+            "two images in a batch; raise trainer.batch_size (trainer.accumulate_grad_batches does not help)"
         )
 
 
@@ -274,7 +311,8 @@ def write_summary(
             "best_value": progress.best_value,
             "best": progress.history[progress.best_epoch - 1] if progress.best_epoch else None,
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "seconds": {name: round(seconds, 3) for name, seconds in spent.seconds.items()},
+            "seconds": round(sum(row["epoch_seconds"] for row in progress.history), 3),
+            "last_process_seconds": {name: round(seconds, 3) for name, seconds in spent.seconds.items()},
         },
     )
 

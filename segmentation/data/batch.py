@@ -7,7 +7,8 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """`inputs` is what the model takes, `target` `[B, *S]` what loss and metric take, `keys` name the samples.
+    """`inputs` is what the model takes, `target` `[B, *S]` what loss and metric take, `keys` name the samples, `bad`
+    tells of each that could not be read and was replaced.
 
     Targets travel in the smallest type that holds them and become int64 on the device. DataLoader pins a named tuple
     by itself.
@@ -16,6 +17,7 @@ class Batch(NamedTuple):
     inputs: Tensor
     target: Tensor
     keys: tuple[str, ...]
+    bad: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -26,4 +28,4 @@ class Batch(NamedTuple):
         """Copies do not wait for the device where the memory is pinned."""
         inputs = self.inputs.to(device, non_blocking=True)
         target = self.target.to(device, non_blocking=True)
-        return Batch(inputs, target.long(), self.keys)
+        return self._replace(inputs=inputs, target=target.long())

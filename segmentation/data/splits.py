@@ -3,8 +3,9 @@ samples of one group are near copies of each other: a split through a group woul
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -14,6 +15,7 @@ from segmentation.runtime.files import read_json, write_json
 SPLITS = ("train", "val", "test")
 Share = float | int | Sequence[str] | None
 Split = dict[str, list[str]]
+Deal = Callable[[Sequence[str], Mapping[str, int]], Split]  # names and how many of them each part gets
 
 
 class Grouped(Protocol):
@@ -26,11 +28,46 @@ class Grouped(Protocol):
     def group(self) -> str: ...
 
 
+class Parted(Grouped, Protocol):
+    """`part` is the split that the data set itself puts the sample in, None where it does not say."""
+
+    @property
+    def part(self) -> str | None: ...
+
+
 Sample = TypeVar("Sample", bound=Grouped)
 
 
-def split_groups(groups: Sequence[str], shares: Mapping[str, Share], seed: int) -> Split:
-    """A pure function of the group names, the shares and the seed; the order of `groups` does not matter.
+def split_samples(samples: Sequence[Parted], shares: Mapping[str, Share], seed: int) -> Split:
+    """The parts that the data set itself declares; where it declares none, whole groups by `split_groups`.
+
+    Where it declares no val, or no test, these get their shares of the groups in train, and train keeps the others.
+    """
+    declared = {sample.part for sample in samples}
+    if declared == {None}:
+        return split_groups([sample.group for sample in samples], shares, seed)
+    keys = {part: [sample.key for sample in samples if sample.part == part] for part in SPLITS}
+    if "val" in declared:
+        return keys
+    taken = {part: share for part, share in shares.items() if part != "train" and part not in declared}
+    rest = None if None not in taken.values() else shares.get("train")
+    train = [sample for sample in samples if sample.part == "train"]
+    of_groups = split_groups([sample.group for sample in train], {"train": rest, **taken}, seed)
+    of_train = {part: set(groups) for part, groups in of_groups.items()}
+    for part in ("train", *taken):
+        keys[part] = [sample.key for sample in train if sample.group in of_train[part]]
+    return keys
+
+
+def in_order(names: Sequence[str], sizes: Mapping[str, int]) -> Split:
+    """The first names for the first part, and so on."""
+    rest = iter(names)
+    return {part: sorted(islice(rest, count)) for part, count in sizes.items()}
+
+
+def split_groups(groups: Sequence[str], shares: Mapping[str, Share], seed: int, deal: Deal = in_order) -> Split:
+    """A pure function of the group names, the shares, the seed and `deal`, which gets the names in a seeded order; the
+    order of `groups` does not matter.
 
     A share is a fraction (float) or a number (int) of the groups, a list of their names, or None: what the others
     leave. Fractions are rounded, with at least one group for each part as far as they go: first train gets its fraction
@@ -44,12 +81,25 @@ def split_groups(groups: Sequence[str], shares: Mapping[str, Share], seed: int) 
     taken = {name for part in listed.values() for name in part}
     free = sorted((name for name in names if name not in taken), key=lambda name: _rank(name, seed))
     sizes = _sizes(len(names), len(free), {part: share for part, share in shares.items() if part not in listed})
-    split: Split = {}
-    for part in ("val", "test", "train"):  # train last: a larger train share then takes nothing from val
-        count = sizes.get(part, 0)
-        split[part] = sorted(listed[part]) if part in listed else sorted(free[:count])
-        free = free[0 if part in listed else count :]
-    return {part: split[part] for part in SPLITS}
+    # train last: a larger train share then takes nothing from val
+    dealt = deal(free, {part: sizes[part] for part in ("val", "test", "train") if part in sizes})
+    return {part: sorted(listed[part]) if part in listed else dealt.get(part, []) for part in SPLITS}
+
+
+def split_folds(groups: Sequence[str], folds: int, test: Share, seed: int, deal: Deal = in_order) -> list[Split]:
+    """`folds` splits for cross-validation: every group is in val once, less the share of them that is test in all.
+
+    Raises `UserError` where there are fewer groups than folds.
+    """
+    held_out = split_groups(groups, {"train": None, "test": test}, seed, deal)
+    names = sorted(held_out["train"], key=lambda name: _rank(name, seed))
+    if len(names) < folds:
+        raise UserError(f"folds={folds}, but there are {len(names)} groups to divide: give folds={len(names)} or less")
+    sizes = {str(fold): len(names) // folds + (fold < len(names) % folds) for fold in range(folds)}
+    return [
+        {"train": sorted(set(names) - set(val)), "val": val, "test": held_out["test"]}
+        for val in deal(names, sizes).values()
+    ]
 
 
 def _rank(name: str, seed: int) -> bytes:

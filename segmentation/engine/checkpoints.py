@@ -65,16 +65,20 @@ def save_checkpoints(folder: RunFolder, state: TrainState) -> None:
 def adopt_checkpoints(resumed: Path, folder: RunFolder, progress: Progress) -> None:
     """Bring the best and the kept checkpoints of a run along when it goes on from `resumed` in `folder`.
 
-    What `progress` knows but the files beside `resumed` no longer hold is forgotten, with a warning.
+    What `progress` knows but the files beside `resumed` no longer hold is forgotten, with a warning; that later
+    epochs of `folder` itself will be overwritten is told too.
     """
-    best = resumed.with_name("best.pt")
-    if progress.best_epoch == progress.epoch:
-        link_or_copy(resumed, folder.checkpoint("best"))
-    elif progress.best_epoch is not None and _epoch_of(best) == progress.best_epoch:
-        link_or_copy(best, folder.checkpoint("best"))
-    elif progress.best_epoch is not None:
-        log.warning("best.pt of epoch %d is not beside %s: the best is sought anew", progress.best_epoch, resumed)
-        progress.best_epoch = progress.best_value = None
+    latest = _epoch_of(folder.checkpoint("last"))
+    if latest is not None and latest > progress.epoch:
+        told = "%s goes on after epoch %d: its later epochs, up to %d, are discarded (history and checkpoints)"
+        log.warning(told, folder.path, progress.epoch, latest)
+    if progress.best_epoch is not None:
+        best = _file_of(progress.best_epoch, resumed)
+        if best is not None:
+            link_or_copy(best, folder.checkpoint("best"))
+        else:
+            log.warning("the best, of epoch %d, is not beside %s: it is sought anew", progress.best_epoch, resumed)
+            progress.best_epoch = progress.best_value = None
     for name in list(progress.kept):
         kept = resumed.with_name(f"{name}.pt")
         if kept.is_file():
@@ -84,9 +88,15 @@ def adopt_checkpoints(resumed: Path, folder: RunFolder, progress: Progress) -> N
             del progress.kept[name]
 
 
+def _file_of(epoch: int, resumed: Path) -> Path | None:
+    """The checkpoint of `epoch`: `resumed` itself, or the best or a kept one beside it."""
+    files = (resumed, resumed.with_name("best.pt"), resumed.with_name(f"epoch_{epoch:03d}.pt"))
+    return next((file for file in files if _epoch_of(file) == epoch), None)
+
+
 def _epoch_of(checkpoint: Path) -> int | None:
     """None when there is no such file or it cannot be read."""
     try:
-        return int(load_checkpoint(checkpoint)["progress"]["epoch"])
+        return int(load_checkpoint(checkpoint, mmap=True)["progress"]["epoch"])
     except UserError:
         return None

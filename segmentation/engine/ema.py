@@ -1,6 +1,6 @@
 """Averages of the weights along training, in torch's `AveragedModel`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,10 +21,11 @@ class WeightAverage(AveragedModel):
         self.eval()
 
     @torch.no_grad()
-    def update_parameters(self, model: nn.Module) -> None:
+    def update_parameters(self, model: nn.Module, buffers: Sequence[Tensor] | None = None) -> None:
+        """`buffers`: what the model's were, where they have moved on since."""
         updates = int(self.n_averaged)  # on the CPU
         averages, counters = _by_kind([*self.module.parameters(), *self.module.buffers()])
-        current, current_counters = _by_kind([*model.parameters(), *model.buffers()])
+        current, current_counters = _by_kind([*model.parameters(), *(model.buffers() if buffers is None else buffers)])
         if updates:
             torch._foreach_lerp_(averages, current, self._weight_after(updates))
         else:

@@ -11,7 +11,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from segmentation.data.batch import Batch
-from segmentation.data.sampler import ShuffledSampler
+from segmentation.data.sampler import TrainingBatches
+from segmentation.engine.after_step import AfterStep
 from segmentation.engine.checkpoints import note_best, note_stopping, save_checkpoints, stopped_early
 from segmentation.engine.evaluate import LossMean, evaluate
 from segmentation.engine.options import TrainerOptions
@@ -30,14 +31,15 @@ Forward = Callable[[Any], Outputs]
 TransformBatch = Callable[[Batch, int], Batch]
 
 
-def as_it_is(batch: Batch, step: int) -> Batch:
+def as_it_is(batch: Batch, number: int) -> Batch:
     return batch
 
 
 @dataclass(frozen=True)
 class Feed:
     """What training is fed with. `val` None: there is no validation. `draw` turns the model's answers to `pictures`
-    into named RGB pictures; `transform_batch(batch, step)` augments on the device.
+    into named RGB pictures; `transform_batch(batch, number)` augments on the device, seeded by the number: epoch times
+    batches an epoch plus position. No two batches of a run share it, and a resumed run meets the same ones.
     """
 
     train: DataLoader[Batch]
@@ -119,6 +121,8 @@ def fit(state: TrainState, feed: Feed, task: Task, options: TrainerOptions, reco
         for name, seconds in watch.seconds.items():
             spent.seconds[name] = spent.seconds.get(name, 0.0) + seconds
 
+    if not recorder.folder.checkpoint("last").is_file():  # a run that was over already, resumed into a new folder
+        save_checkpoints(recorder.folder, state)
     spent.ended = "early stopping" if stopped_early(progress, options) else "all steps done"
     return spent
 
@@ -134,16 +138,16 @@ def train_epoch(
 ) -> Row:
     """One pass over the training samples, or what is left of the steps; returns the epoch's row less validation.
 
-    Nothing in a step waits for the device, but for fp16, where GradScaler has to know whether to skip.
+    Nothing in a step waits for the device: whether GradScaler skipped one (fp16) is asked when the next is due.
     """
     progress, optimizer, scaler = state.progress, state.optimizer, state.scaler
     total_steps, steps_per_epoch = steps_in(options, len(feed.train))
     steps = min(steps_per_epoch, total_steps - progress.step)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     batches, window = len(feed.train), options.accumulate_grad_batches
-    assert isinstance(feed.train.sampler, ShuffledSampler)
-    feed.train.sampler.epoch = progress.epoch
-    epoch_losses, recent_losses = LossMean(), LossMean()
+    assert isinstance(feed.train.batch_sampler, TrainingBatches)
+    feed.train.batch_sampler.epoch = progress.epoch
+    after_step, epoch_losses, recent_losses = AfterStep(state), LossMean(), LossMean()
     first_step = progress.step
     state.model.train()
     task.metric.reset()
@@ -153,7 +157,7 @@ def train_epoch(
 
     with watch.measure("training"), progress_bar(f"epoch {progress.epoch + 1}", steps) as bar:
         for index, batch in enumerate(watch.waiting_for(feed.train, "data")):
-            batch = feed.transform_batch(batch.to(task.device), progress.step)
+            batch = feed.transform_batch(batch.to(task.device), progress.epoch * batches + index)
             task.loss.progress = progress.step / total_steps
             with task.precision.autocast(task.device):
                 outputs = forward(batch.inputs)
@@ -167,16 +171,15 @@ def train_epoch(
 
             scaler.unscale_(optimizer)
             if options.gradient_clip_val is not None:
-                nn.utils.clip_grad_norm_(parameters, options.gradient_clip_val, foreach=True)
+                norm = nn.utils.clip_grad_norm_(parameters, options.gradient_clip_val, foreach=True)
+            elif scaler.is_enabled():
+                norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True)
+            after_step.settle()  # of the step before: it decides the rate of this one
             lr = optimizer.param_groups[-1]["lr"]
-            scale = scaler.get_scale() if scaler.is_enabled() else 0.0
             scaler.step(optimizer)
             scaler.update()
             optimizer.zero_grad(set_to_none=True)
-            if not scaler.is_enabled() or scaler.get_scale() >= scale:  # else the scaler skipped the step
-                state.schedule.step()
-                if state.ema is not None:
-                    state.ema.update_parameters(state.model)
+            after_step.follow(norm if scaler.is_enabled() else None)
             progress.step += 1
             bar.advance()
 
@@ -189,6 +192,7 @@ def train_epoch(
             if progress.step == first_step + steps:
                 break
 
+        after_step.settle()
         scores = {**epoch_losses.compute(), **task.metric.compute()}
     seconds = watch.seconds["training"]
     return {

@@ -1,7 +1,9 @@
 """How a run trains: the trainer group of the configuration as plain values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from segmentation.data.sampler import MultiScale
 
 Mode = Literal["min", "max"]
 
@@ -24,6 +26,10 @@ class TrainerOptions:
     val_batch_size: int
     num_workers: int
     early_stopping: EarlyStopping
+    sampling: Literal["uniform", "class_balanced"] = "uniform"
+    batch_by_size: bool = False
+    batch_pixels: int | None = None
+    multi_scale: MultiScale = field(default_factory=MultiScale)
     max_steps: int | None = None
     device: str = "auto"
     precision: str = "auto"
@@ -40,6 +46,7 @@ class TrainerOptions:
     monitor: str = "val/mIoU"
     monitor_mode: Mode = "max"
     max_checkpoints: int = 0
+    check_data: Literal["quick", "full", "off"] = "quick"
     resume: str | None = None
 
 

@@ -31,7 +31,8 @@ class FactorSchedule(LambdaLR):
 
     `progress` in [0, 1) is the share of all steps done before step k, or, with `interval="epoch"`, before its epoch.
     The warm-up rises linearly over the first `warmup` share of all steps, from 1/n to 1 in n steps; `progress` counts
-    from its end.
+    from its end. It reaches 1 after the last step: that one is a step short of it or, by epoch, an epoch. Steps that
+    GradScaler skips (fp16) do not count, so that by epoch the rate then changes as many steps late.
     """
 
     def __init__(
@@ -154,7 +155,9 @@ def exponential(
     final_factor: float = 0.01,
     interval: Interval = "epoch",
 ) -> FactorSchedule:
-    """The same ratio from each step (or epoch) to the next, reaching `final_factor` at the end."""
+    """The same ratio from each step (or epoch) to the next: `final_factor` is where one more would come to, so that by
+    epoch the last of n is at `final_factor ** (1 - 1 / n)`, the warm-up aside.
+    """
     return FactorSchedule(
         optimizer, lambda progress: final_factor**progress, total_steps, steps_per_epoch, warmup, interval
     )

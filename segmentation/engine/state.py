@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel
 
+from segmentation.engine.ema import WeightAverage
 from segmentation.engine.schedule import Schedule
 from segmentation.errors import UserError
 from segmentation.runtime.seeds import rng_state, set_rng_state
@@ -38,8 +38,8 @@ class TrainState:
     optimizer: Optimizer
     schedule: Schedule
     scaler: GradScaler
-    ema: AveragedModel | None = None
-    average: AveragedModel | None = None
+    ema: WeightAverage | None = None
+    average: WeightAverage | None = None
     progress: Progress = field(default_factory=Progress)
 
     @property
@@ -104,13 +104,13 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
     model.load_state_dict(weights)
 
 
-def _average_state(average: AveragedModel | None) -> dict[str, Any] | None:
+def _average_state(average: WeightAverage | None) -> dict[str, Any] | None:
     if average is None:
         return None
     return {"updates": int(average.n_averaged), "model": average.module.state_dict()}
 
 
-def _restore_average(average: AveragedModel, saved: dict[str, Any] | None, model: nn.Module) -> None:
+def _restore_average(average: WeightAverage, saved: dict[str, Any] | None, model: nn.Module) -> None:
     """An average that the checkpoint does not have starts from the weights that it does have."""
     average.module.load_state_dict(saved["model"] if saved else model.state_dict())
     average.n_averaged = torch.tensor(saved["updates"] if saved else 0)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from segmentation.errors import UserError
 from segmentation.outputs import Outputs
 
 
@@ -18,8 +19,9 @@ class Loss(nn.Module):
     """`loss(outputs, target) -> LossValue`, for images and meshes alike.
 
     `outputs` are logits `[B, C, *S]` or a mapping that holds them under `"out"`; `target` is `[B, *S]`, int64, with the
-    loss's ignore index where there is nothing to learn. What every loss keeps to: it is computed in float32 whatever
-    the logits' dtype, it is a zero with zero gradients where no pixel is valid, and it never waits for the device.
+    loss's ignore index where there is nothing to learn, or, where labels do not exclude each other, `[B, C, *S]` of 0,
+    1 and the ignore index (see truth.py). What every loss keeps to: it is computed in float32 or better whatever the
+    logits' dtype, it is a zero with zero gradients where no pixel is valid, and it never waits for the device.
     """
 
     _progress: float = 0.0
@@ -37,3 +39,10 @@ class Loss(nn.Module):
 
     def forward(self, outputs: Outputs, target: Tensor) -> LossValue:
         raise NotImplementedError
+
+
+def checked(name: str, value: float, holds: bool, expected: str) -> float:
+    """The value of an option. Raises `UserError` where it does not hold."""
+    if not holds:
+        raise UserError(f"{name} is {value}: expected {expected}")
+    return value

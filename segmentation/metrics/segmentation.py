@@ -32,15 +32,13 @@ class SegmentationMetric:
     def update(self, outputs: Outputs, target: Tensor, keys: Sequence[str]) -> None:
         """Count one batch: logits `[B, C, *S]` or a mapping with them under `"out"`, target `[B, *S]`, integer.
 
-        `keys` are part of every metric's signature and of no use to this one. Raises `UserError` where the logits'
-        channels are not the classes, `ValueError` where the sizes differ.
+        One logit stands for two classes. `keys` are part of every metric's signature and of no use to this one. Raises
+        `UserError` where the logits' channels are not the classes, `ValueError` where the sizes differ.
         """
-        channels = logits_from(outputs).shape[1]
-        if channels != len(self.classes):
-            raise UserError(
-                f"the model gives {channels} classes, the class list has {len(self.classes)}: make them equal"
-            )
-        counts = confusion_counts(labels_from(outputs), target, channels, self.classes.ignore_index)
+        given = max(2, logits_from(outputs).shape[1])
+        if given != len(self.classes):
+            raise UserError(f"the model gives {given} classes, the class list has {len(self.classes)}: make them equal")
+        counts = confusion_counts(labels_from(outputs), target, given, self.classes.ignore_index)
         # A tensor made in inference mode could not be all-reduced outside of it.
         with torch.inference_mode(False):
             self.confusion = self.confusion.to(counts.device, non_blocking=True) + counts
@@ -85,20 +83,25 @@ def metrics_from(confusion: np.ndarray | Tensor, names: Sequence[str]) -> dict[s
     `zero_division=0` has it. Where nothing was counted all is NaN.
     """
     counts = np.asarray(confusion.cpu() if isinstance(confusion, Tensor) else confusion, dtype=np.float64)
-    hits, truth, predicted = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
-    total = truth.sum()
+    hits = counts.diagonal()
+    return scores_from(hits, counts.sum(axis=1), counts.sum(axis=0), ratio(hits.sum(), counts.sum()), names)
 
-    iou = _ratio(hits, truth + predicted - hits)
-    dice = _ratio(2 * hits, truth + predicted)
-    recall = _ratio(hits, truth)
-    precision = np.where((predicted == 0) & (truth > 0), 0.0, _ratio(hits, predicted))
+
+def scores_from(
+    hits: np.ndarray, truth: np.ndarray, predicted: np.ndarray, accuracy: np.ndarray, names: Sequence[str]
+) -> dict[str, float]:
+    """The scores that `metrics_from` describes, from float64 counts `[C]` and the share of pixels that are right."""
+    iou = ratio(hits, truth + predicted - hits)
+    dice = ratio(2 * hits, truth + predicted)
+    recall = ratio(hits, truth)
+    precision = np.where((predicted == 0) & (truth > 0), 0.0, ratio(hits, predicted))
     by_class = {"IoU": iou, "Dice": dice, "precision": precision, "recall": recall, "F1": dice}
 
     scores = {
-        "pixel_accuracy": float(_ratio(hits.sum(), total)),
+        "pixel_accuracy": float(accuracy),
         "mean_accuracy": _mean(recall),
         "mIoU": _mean(iou),
-        "FWIoU": float(_ratio(np.nansum(truth * iou), total)),
+        "FWIoU": float(ratio(np.nansum(truth * iou), truth.sum())),
         "mDice": _mean(dice),
         "mean_precision": _mean(precision),
         "mean_recall": _mean(recall),
@@ -114,7 +117,7 @@ def metric_names(names: Sequence[str]) -> list[str]:
     return list(metrics_from(np.zeros((len(names), len(names))), names))
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """part / whole, NaN where the whole is 0."""
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
 

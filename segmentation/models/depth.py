@@ -27,3 +27,9 @@ def depths_from_features(features: Sequence[Tensor], parameters: dict[str, nn.Pa
         stage += bool(reached)
     last = max(stage - 1, 0)
     return {name: depths.get(name, last) for name in parameters}
+
+
+def depths_in_order(network: nn.Module) -> dict[str, int]:
+    """The depth of a network's parameters by the order of its direct children, the last one being the head."""
+    stages: dict[str, int] = {}
+    return {name: stages.setdefault(name.split(".")[0], len(stages)) for name, _ in network.named_parameters()}

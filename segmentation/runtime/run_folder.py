@@ -1,9 +1,14 @@
 """The run folder: where everything that a run leaves behind lies. The names are a contract."""
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from segmentation.errors import UserError
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -13,6 +18,10 @@ class RunFolder:
     @property
     def config(self) -> Path:
         return self.path / "config.yaml"
+
+    @property
+    def hydra(self) -> Path:
+        return self.path / ".hydra"
 
     @property
     def splits(self) -> Path:
@@ -81,3 +90,38 @@ class RunFolder:
         if not folder.config.is_file():
             raise UserError(f"run={path} is no run folder (it has no config.yaml): give a folder that train.py wrote")
         return folder
+
+
+def read_written(path: Path, read: Callable[[Path], Content]) -> Content:
+    """`read(path)`, of a file that train.py wrote. Raises `UserError` when it is missing or damaged."""
+    try:
+        return read(path)
+    except Exception as error:  # damaged text makes parsers, and those who use what they give, raise anything
+        state = "damaged" if path.is_file() else "missing"
+        raise UserError(f"{path} is {state}: put back the file that train.py wrote, or name another run") from error
+
+
+class LogFile(logging.FileHandler):
+    """Keeps the lines to itself until `begin_log`: a start that is refused leaves the folder's log as it was."""
+
+    def __init__(self, filename: str, encoding: str = "utf-8") -> None:
+        super().__init__(filename, encoding=encoding, delay=True)
+        self._waiting: list[logging.LogRecord] | None = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._waiting is None:
+            super().emit(record)
+        else:
+            self._waiting.append(record)
+
+    def begin(self) -> None:
+        waiting, self._waiting = self._waiting or [], None
+        for record in waiting:
+            self.emit(record)
+
+
+def begin_log() -> None:
+    """The run folder is this run's from now on: its log gets what was said so far, and what follows."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogFile):
+            handler.begin()

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from segmentation.classes import Classes
 from segmentation.data.batch import Batch
-from segmentation.data.sampler import Draw, ShuffledSampler
+from segmentation.data.sampler import Bucket, Draw, TrainingBatches
 from segmentation.engine.ema import exponential_average
 from segmentation.engine.layer_decay import parameter_groups
 from segmentation.engine.loop import Feed, Task, fit
@@ -103,7 +104,8 @@ class Bench:
             monitor_mode="min",
             early_stopping=EarlyStopping("train/loss", "min"),
         )
-        loader = DataLoader(self.data, batch_size=None, sampler=ShuffledSampler(STEPS, 0))
+        batches = TrainingBatches([Bucket(range(STEPS), 1)], seed=0)
+        loader = DataLoader(self.data, batch_sampler=batches, collate_fn=itemgetter(0))
         task = Task(CrossEntropy(), SegmentationMetric(CLASSES), self.device, self.precision)
         tracker = Tracker(folder)
         fit(state, Feed(loader, None), task, options, Recorder(folder, tracker, CLASSES.names, self.device))

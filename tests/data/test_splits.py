@@ -1,6 +1,7 @@
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,9 +9,9 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from segmentation.build import build_split, sample_keys
-from segmentation.data.image.david import david
+from segmentation.data.image.layouts.david import david
 from segmentation.data.image.source import ImageSource
-from segmentation.data.splits import Share, assign, read_split, split_groups, write_split
+from segmentation.data.splits import Share, assign, read_split, split_groups, split_samples, write_split
 from segmentation.errors import UserError
 from tests.data.image.david_files import ENTRIES, write_david
 
@@ -286,3 +287,81 @@ def test_a_refused_split_overwrites_no_file(source: ImageSource, tmp_path: Path)
 def test_training_on_nothing_is_refused(source: ImageSource) -> None:
     with pytest.raises(UserError, match=r"^.*training split .* is empty.*$"):
         build_split(dataset(split={"train": 0, "val": 10, "test": 0}), source)
+
+
+# Parts that the data set itself declares.
+
+
+class PartedFrame(NamedTuple):
+    key: str
+    group: str
+    part: str | None
+
+
+def parted(**parts: Sequence[str]) -> list[PartedFrame]:
+    """Two frames of each of the groups that `train="abc"` and so on name."""
+    return [
+        PartedFrame(f"{part}/{group}{index}", group, None if part == "none" else part)
+        for part, names in parts.items()
+        for group in names
+        for index in range(2)
+    ]
+
+
+def test_parts_of_the_data_are_the_split_where_val_is_among_them() -> None:
+    split = split_samples(parted(train="ab", val="b", none="c"), USUAL, seed=0)
+    assert split == {"train": ["train/a0", "train/a1", "train/b0", "train/b1"], "val": ["val/b0", "val/b1"], "test": []}
+
+
+def test_without_parts_groups_are_split() -> None:
+    assert split_samples(parted(none="abcdefghij"), USUAL, seed=3) == split_groups("abcdefghij", USUAL, seed=3)
+
+
+def test_val_is_taken_of_whole_groups_in_train_and_train_keeps_the_others() -> None:
+    samples = parted(train="abcdefghij", test="kl")
+    split = split_samples(samples, {"train": 0.5, "val": 0.2, "test": 0.3}, seed=0)
+    assert {part: len(keys) for part, keys in split.items()} == {"train": 16, "val": 4, "test": 4}
+    assert split["test"] == ["test/k0", "test/k1", "test/l0", "test/l1"]
+    assert not {key[:-1] for key in split["train"]} & {key[:-1] for key in split["val"]}
+    turned = split_samples(samples[::-1], {"train": 0.5, "val": 0.2, "test": 0.3}, seed=0)
+    assert set(turned["val"]) == set(split["val"])
+    others = [split_samples(samples, USUAL, seed)["val"] for seed in range(5)]
+    assert len({tuple(keys) for keys in others}) > 1
+
+
+def test_test_too_is_taken_of_train_where_there_is_none() -> None:
+    split = split_samples(parted(train="abcdefghij"), USUAL, seed=0)
+    assert {part: len(keys) for part, keys in split.items()} == {"train": 16, "val": 2, "test": 2}
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ({"train": 0.8, "val": 0, "test": 0}, (10, 0)),
+        ({"train": 3, "val": None, "test": 0}, (3, 7)),
+        ({"train": None, "val": ["a", "c"], "test": 0}, (8, 2)),
+    ],
+)
+def test_other_shares_of_train(shares: Mapping[str, Share], expected: tuple[int, int]) -> None:
+    split = split_samples(parted(train="abcdefghij", test="k"), shares, seed=0)
+    assert (len(split["train"]) // 2, len(split["val"]) // 2) == expected
+
+
+def in_parts(source: ImageSource, *parts: str | None) -> ImageSource:
+    samples = [replace(sample, part=part) for sample, part in zip(source.samples, parts * 20, strict=False)]
+    return replace(source, samples=tuple(samples))
+
+
+def test_a_split_file_comes_before_the_parts_of_the_data(source: ImageSource, tmp_path: Path) -> None:
+    declared = in_parts(source, "train", "val")
+    parts = build_split(dataset(), declared)
+    assert {part: {sample.part for sample in samples} for part, samples in parts.items()} == {
+        "train": {"train"},
+        "val": {"val"},
+        "test": set(),
+    }
+    path = tmp_path / "split.json"
+    assert build_split(dataset(split_file=str(path)), declared) == parts
+    assert json.loads(path.read_text()) == sample_keys(parts)
+    write_split(path, {"train": ["Video_001"], "val": ["Video_002"]})
+    assert groups(dataset(split_file=str(path)), declared) == {"train": ["Video_001"], "val": ["Video_002"], "test": []}

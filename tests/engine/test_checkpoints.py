@@ -10,7 +10,7 @@ from segmentation.engine.state import Progress
 from segmentation.errors import UserError
 from segmentation.runtime.checkpoint import load_checkpoint, save_checkpoint
 from segmentation.runtime.run_folder import RunFolder
-from tests.engine.toy import Run, build_run, options
+from tests.engine.toy import Run, build_run, options, unequal
 
 NAN = math.nan
 
@@ -229,6 +229,59 @@ def test_a_best_that_is_not_beside_the_checkpoint_is_sought_anew(tmp_path: Path,
     progress.epoch += 1
     note_best(progress, 0.1, options())
     assert progress.best_epoch == 4
+
+
+@pytest.mark.parametrize("beside", ["nothing", "another epoch"])
+def test_a_best_that_is_missing_is_found_among_the_kept(tmp_path: Path, beside: str) -> None:
+    run, there = build_run(tmp_path / "run", options(max_checkpoints=2)), RunFolder(tmp_path / "there")
+    after_epochs(run, [0.3, 0.5, 0.4])
+    best = run.folder.checkpoint("best")
+    best.unlink()
+    if beside == "another epoch":
+        best.write_bytes(run.folder.checkpoint("last").read_bytes())
+    progress = resumed_elsewhere(run, "last", there)
+    assert (progress.best_epoch, progress.best_value) == (2, 0.5)
+    assert epoch_of(there, "best") == 2
+
+
+def test_a_kept_file_of_another_epoch_than_its_name_is_not_the_best(tmp_path: Path) -> None:
+    run, there = build_run(tmp_path / "run", options(max_checkpoints=2)), RunFolder(tmp_path / "there")
+    after_epochs(run, [0.3, 0.5, 0.4])
+    run.folder.checkpoint("best").unlink()
+    run.folder.checkpoint("epoch_002").write_bytes(run.folder.checkpoint("last").read_bytes())
+    assert resumed_elsewhere(run, "last", there).best_epoch is None
+    assert "best.pt" not in files(there)
+
+
+def test_going_back_within_a_folder_says_which_epochs_are_discarded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = build_run(tmp_path, options(max_checkpoints=4))
+    after_epochs(run, [0.1, 0.2, 0.3, 0.4])
+    build_run(tmp_path, options()).resume(run.folder.checkpoint("last"))
+    assert not caplog.messages, "nothing is later than the last"
+    build_run(tmp_path / "there", options()).resume(run.folder.checkpoint("epoch_003"))
+    assert not caplog.messages, "another folder takes nothing from this one"
+
+    back = build_run(tmp_path, options(max_checkpoints=3))
+    back.resume(run.folder.checkpoint("epoch_002"))
+    told = [message for message in caplog.messages if "discarded" in message]
+    assert len(told) == 1
+    assert "after epoch 2" in told[0]
+    assert "up to 4" in told[0]
+    assert (back.state.progress.best_epoch, epoch_of(run.folder, "best")) == (2, 2)
+
+
+def test_a_run_that_is_over_leaves_its_checkpoints_in_the_new_folder_too(tmp_path: Path) -> None:
+    chosen = options(epochs=3, max_checkpoints=2, average_start=0.0, ema_decay=0.9)
+    run = build_run(tmp_path / "run", chosen)
+    run.fit()
+    on = build_run(tmp_path / "there", chosen, seed=77)
+    on.resume(run.folder.checkpoint("last"))
+    assert on.fit().seconds == {}
+    assert files(on.folder) == files(run.folder) >= {"last.pt", "best.pt", "average.pt"}
+    for file in files(run.folder):
+        assert not unequal(run.saved(Path(file).stem), on.saved(Path(file).stem)), file
 
 
 def test_adopting_within_the_same_folder_changes_nothing(tmp_path: Path) -> None:

@@ -70,6 +70,22 @@ def test_the_running_average_is_the_plain_mean_of_weights_and_statistics() -> No
         torch.testing.assert_close(seen[update], mean)
 
 
+def test_buffers_that_were_set_aside_are_averaged_in_place_of_the_models() -> None:
+    model, states = drifting(3)
+    averaged = exponential_average(model, 0.5)
+    model.load_state_dict(states[0])
+    averaged.update_parameters(model)
+    model.load_state_dict(states[1])
+    aside = [buffer.clone() for buffer in model.buffers()]
+    with torch.no_grad():
+        for name, buffer in model.named_buffers():
+            buffer.copy_(states[2][name])  # a forward pass later
+    averaged.update_parameters(model, aside)
+    moved = 1 - 2 / 11
+    torch.testing.assert_close(flat(averaged.module.state_dict()), torch.lerp(flat(states[0]), flat(states[1]), moved))
+    assert int(averaged.module.get_buffer("norm.num_batches_tracked")) == 101
+
+
 @pytest.mark.parametrize("averaged", [exponential_average(TinyNet(), 0.9), running_average(TinyNet())])
 def test_an_average_is_not_trained(averaged: AveragedModel) -> None:
     assert not averaged.module.training

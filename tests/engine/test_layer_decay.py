@@ -11,7 +11,7 @@ from segmentation.engine.layer_decay import Group, KnowsDepths, describe_groups,
 from segmentation.engine.schedule import Schedule
 from segmentation.models.image.pixels import ImageModel
 from segmentation.models.image.smp import smp_model
-from segmentation.models.image.torchvision import deeplabv3_resnet50
+from segmentation.models.image.torchvision import torchvision_model
 from tests.engine.configured import choices, configured
 
 LR, WEIGHT_DECAY, LAYER_DECAY, HEAD = 0.1, 0.01, 0.5, 3.0
@@ -27,7 +27,7 @@ over_networks = pytest.mark.parametrize(("architecture", "encoder"), NETWORKS)
 @cache
 def network(architecture: str, encoder: str) -> ImageModel:
     if architecture == "torchvision":
-        return deeplabv3_resnet50(3, MEAN, STD)
+        return torchvision_model("deeplabv3_resnet50", 3, MEAN, STD)
     return smp_model(architecture, encoder, 3, MEAN, STD)
 
 

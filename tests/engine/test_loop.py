@@ -1,6 +1,5 @@
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +22,29 @@ from segmentation.metrics.segmentation import SegmentationMetric
 from segmentation.outputs import Outputs
 from segmentation.runtime.device import Precision
 from segmentation.runtime.files import read_json
-from tests.engine.toy import CLASSES, CPU, FP32, Run, TinyNet, adamw, build_run, options, sgd, unequal, weights
+from tests.engine.toy import (
+    CLASSES,
+    CPU,
+    FP32,
+    SCALED_FP32,
+    Run,
+    TinyNet,
+    adamw,
+    breaks_gradient,
+    build_run,
+    options,
+    samples_in_order,
+    sgd,
+    unequal,
+    weights,
+)
 
 FP16 = Precision("fp16", torch.float16, True)
-SCALED_FP32 = Precision("fp32", None, True)
 PIXELS = 6 * 5
 
 
 def same_weights(one: nn.Module, other: nn.Module) -> None:
     torch.testing.assert_close(one.state_dict(), other.state_dict())
-
-
-def samples_in_order(run: Run, epoch: int) -> Iterator[Batch]:
-    """The batches that training meets in its epoch `epoch`, from 0."""
-    run.feed.train.sampler.epoch = epoch  # type: ignore[attr-defined]
-    for batch in run.feed.train:
-        yield batch.to(CPU)
 
 
 def sgd_by_hand(run: Run, windows: list[int], clip: float | None = None, skip: tuple[int, ...] = ()) -> nn.Module:
@@ -117,14 +123,6 @@ def test_fp16_trains_with_the_scaler(tmp_path: Path) -> None:
     assert {value.dtype for value in run.state.model.state_dict().values()} == {torch.float32}
 
 
-def breaks_gradient(run: Run, at: int) -> None:
-    """Make the head's gradient infinite in the backward pass number `at`, from 0."""
-    passes = iter(range(1000))
-    run.state.model.get_parameter("head.weight").register_hook(
-        lambda gradient: gradient * (math.inf if next(passes) == at else 1)
-    )
-
-
 @pytest.mark.parametrize("make_optimizer", [sgd, adamw], ids=["plain", "fused"])
 def test_what_the_scaler_skips_is_skipped_by_schedule_and_ema_too(tmp_path: Path, make_optimizer: Any) -> None:
     scaler = GradScaler("cpu", init_scale=4.0, growth_interval=1000)
@@ -137,7 +135,7 @@ def test_what_the_scaler_skips_is_skipped_by_schedule_and_ema_too(tmp_path: Path
         precision=SCALED_FP32,
         scaler=scaler,
     )
-    breaks_gradient(run, at=2)
+    breaks_gradient(run, 2)
     run.fit()
     state = run.state
     assert state.progress.step == 4, "a step that is skipped is over all the same"
@@ -154,7 +152,7 @@ def test_what_the_scaler_skips_is_skipped_by_schedule_and_ema_too(tmp_path: Path
 def test_a_skipped_step_leaves_the_weights_as_if_its_batch_had_not_been(tmp_path: Path) -> None:
     scaler = GradScaler("cpu", init_scale=4.0)
     run = build_run(tmp_path, options(epochs=1), precision=SCALED_FP32, scaler=scaler)
-    breaks_gradient(run, at=1)
+    breaks_gradient(run, 1)
     run.fit()
     same_weights(run.state.model, sgd_by_hand(build_run(tmp_path, options(epochs=1)), [1] * 4, skip=(1,)))
 
@@ -239,7 +237,7 @@ class Remembers(TinyNet):
 def test_training_scores_are_those_of_the_epochs_own_outputs(tmp_path: Path) -> None:
     targets: list[Tensor] = []
 
-    def watched(batch: Batch, step: int) -> Batch:
+    def watched(batch: Batch, number: int) -> Batch:
         targets.append(batch.target)
         return batch
 
@@ -289,7 +287,7 @@ def test_intervals_are_logged_at_their_steps_and_at_the_end_of_each_epoch(tmp_pa
 def test_every_epoch_has_an_order_of_its_own_which_the_sampler_gives(tmp_path: Path) -> None:
     met: list[tuple[str, ...]] = []
 
-    def noted(batch: Batch, step: int) -> Batch:
+    def noted(batch: Batch, number: int) -> Batch:
         met.append(batch.keys)
         return batch
 
@@ -323,22 +321,35 @@ class Watchful(Loss):
         return value
 
 
-def test_the_loss_knows_how_far_training_is_and_the_batch_its_step(tmp_path: Path) -> None:
-    loss, steps = Watchful(), list[int]()
-
-    def counted(batch: Batch, step: int) -> Batch:
-        steps.append(step)
-        return batch
+def test_the_loss_knows_how_far_training_is(tmp_path: Path) -> None:
+    loss = Watchful()
 
     chosen = options(epochs=2, accumulate_grad_batches=2)
-    run = build_run(tmp_path, chosen, loss=loss, transform_batch=counted, val_samples=0)
+    run = build_run(tmp_path, chosen, loss=loss, val_samples=0)
     run.fit()
-    assert steps == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert loss.seen == [step / 4 for step in steps]
+    assert loss.seen == [step / 4 for step in (0, 0, 1, 1, 2, 2, 3, 3)]
+
+
+def test_every_batch_of_a_run_has_a_number_that_a_resumed_run_gives_it_too(tmp_path: Path) -> None:
+    """15 samples in batches of 3: 5 batches an epoch in windows of 2, 2 and 1."""
+    numbers: list[int] = []
+
+    def counted(batch: Batch, number: int) -> Batch:
+        numbers.append(number)
+        return batch
+
+    chosen = options(epochs=3, accumulate_grad_batches=2, max_checkpoints=3)
+    for path, start in (("whole", 0), ("resumed", 5)):
+        run = build_run(tmp_path / path, chosen, train_samples=15, transform_batch=counted)
+        if start:
+            run.resume(tmp_path / "whole" / "checkpoints" / "epoch_001.pt")
+        run.fit()
+        assert numbers == list(range(start, 15))
+        numbers.clear()
 
 
 def test_what_a_batch_is_made_into_is_what_is_learnt(tmp_path: Path) -> None:
-    def all_road(batch: Batch, step: int) -> Batch:
+    def all_road(batch: Batch, number: int) -> Batch:
         return Batch(batch.inputs, torch.ones_like(batch.target), batch.keys)
 
     run = build_run(tmp_path, options(epochs=6), lr=1.0, transform_batch=all_road)
@@ -348,8 +359,8 @@ def test_what_a_batch_is_made_into_is_what_is_learnt(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_is_one_error_and_the_checkpoints_stay(tmp_path: Path, bad: float) -> None:
-    def spoiled(batch: Batch, step: int) -> Batch:
-        return batch if step != 9 else Batch(batch.inputs * bad, batch.target, batch.keys)
+    def spoiled(batch: Batch, number: int) -> Batch:
+        return batch if number != 9 else Batch(batch.inputs * bad, batch.target, batch.keys)
 
     chosen = options(epochs=5, monitor="val/loss", monitor_mode="min", ema_decay=0.9, average_start=0.0)
     run = build_run(tmp_path, chosen, transform_batch=spoiled)

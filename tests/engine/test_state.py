@@ -20,7 +20,19 @@ from segmentation.errors import UserError
 from segmentation.runtime.device import Precision
 from segmentation.runtime.files import read_json
 from tests.engine.configured import choices, configured
-from tests.engine.toy import FP32, MakeSchedule, RestlessNet, Run, TinyNet, adamw, build_run, options, sgd, unequal
+from tests.engine.toy import (
+    FP32,
+    MakeSchedule,
+    RestlessNet,
+    Run,
+    TinyNet,
+    adamw,
+    breaks_gradient,
+    build_run,
+    options,
+    sgd,
+    unequal,
+)
 
 EPOCHS = 4
 TIMES = ("epoch_seconds", "images_per_second", "data_wait_fraction", "peak_memory_mb")
@@ -121,6 +133,18 @@ def test_a_run_stopped_after_any_epoch_ends_with_the_same_bits(
     assert_same_end(whole, resumed)
 
 
+def test_a_run_whose_last_step_was_skipped_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    """5 batches an epoch in windows of 2, 2 and 1: pass 9 is the last step of the second epoch."""
+    whole = restless(tmp_path / "whole", schedule_of("cosine"), FP16)
+    breaks_gradient(whole, 9)
+    whole.fit()
+    assert whole.saved("epoch_002")["schedule"]["last_epoch"] == whole.saved("epoch_002")["ema"]["updates"] == 5
+    resumed = restless(tmp_path / "resumed", schedule_of("cosine"), FP16, seed=77)
+    resumed.resume(whole.folder.checkpoint("epoch_002"))
+    resumed.fit()
+    assert_same_end(whole, resumed)
+
+
 def test_the_run_that_is_compared_uses_all_that_is_saved(uninterrupted: Callable[..., Run]) -> None:
     """Else equal ends would prove little."""
     state = uninterrupted("plateau", FP32).state
@@ -154,8 +178,8 @@ class Killed(Exception):  # noqa: N818
 def test_a_run_killed_within_an_epoch_goes_on_in_its_folder_from_the_epoch_before(
     tmp_path: Path, uninterrupted: Callable[..., Run]
 ) -> None:
-    def kill(batch: Batch, step: int) -> Batch:
-        if step == 7:  # of 12, in the third epoch
+    def kill(batch: Batch, number: int) -> Batch:
+        if number == 12:  # of 20, in the third epoch
             raise Killed
         return batch
 

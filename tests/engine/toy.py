@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from segmentation.classes import Classes
 from segmentation.data.batch import Batch
-from segmentation.data.sampler import Draw, ShuffledSampler, batches_of_like_size
+from segmentation.data.sampler import Bucket, Draw, TrainingBatches, batches_of_like_size
 from segmentation.engine.checkpoints import adopt_checkpoints
 from segmentation.engine.ema import exponential_average, running_average
 from segmentation.engine.layer_decay import parameter_groups
@@ -67,8 +67,7 @@ def collate(samples: Sequence[tuple[Tensor, Tensor, str]]) -> Batch:
 def train_loader(count: int, batch_size: int, seed: int = 0) -> DataLoader[Batch]:
     return DataLoader[Batch](
         Images(count),  # type: ignore[arg-type]
-        batch_size=batch_size,
-        sampler=ShuffledSampler(count, seed),
+        batch_sampler=TrainingBatches([Bucket(range(count), batch_size)], seed, drop_last=False),
         collate_fn=collate,
         generator=torch.Generator().manual_seed(0),
     )
@@ -203,7 +202,8 @@ def build_run(
 
 def samples_in_order(run: Run, epoch: int) -> Iterator[Batch]:
     """The batches that training meets in its epoch `epoch`, from 0."""
-    run.feed.train.sampler.epoch = epoch  # type: ignore[attr-defined]
+    assert isinstance(run.feed.train.batch_sampler, TrainingBatches)
+    run.feed.train.batch_sampler.epoch = epoch
     for batch in run.feed.train:
         yield batch.to(CPU)
 

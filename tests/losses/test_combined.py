@@ -98,3 +98,22 @@ def test_bad_weights(weights: Mapping[str, float], named: str) -> None:
 def test_nothing_to_combine() -> None:
     with pytest.raises(UserError, match=r"^.*none.*$"):
         Combined({}, {})
+
+
+def test_a_weight_may_follow_progress() -> None:
+    logits, target = batch()
+    cross_entropy, dice = CrossEntropy()(logits, target).total, Dice()(logits, target).total
+    loss = Combined(
+        {"ce": CrossEntropy(), "dice": Dice()}, {"ce": {"from": 1.0, "to": 0.0, "start": 0.2, "end": 0.6}, "dice": 0.5}
+    )
+    for progress, weight in ((0.0, 1.0), (0.3, 0.75), (0.5, 0.25), (0.9, 0.0)):
+        loss.progress = progress
+        total, parts = loss(logits, target)
+        torch.testing.assert_close(total, weight * cross_entropy + 0.5 * dice)
+        assert parts == {"ce": cross_entropy, "dice": dice}
+
+
+def test_weights_that_are_never_above_zero() -> None:
+    with pytest.raises(UserError, match=r"^.*above 0$"):
+        Combined({"ce": CrossEntropy()}, {"ce": {"from": 0.0, "to": 0.0}})
+    Combined({"ce": CrossEntropy()}, {"ce": {"from": 0.0, "to": 1.0}})

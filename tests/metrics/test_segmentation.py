@@ -237,6 +237,14 @@ def test_a_single_class() -> None:
     assert metrics_from(np.array([[7]]), ["a"]) == dict.fromkeys(metric_names(["a"]), 1.0)
 
 
+def test_one_logit_stands_for_two_classes() -> None:
+    metric = SegmentationMetric(Classes(("background", "defect"), ((0, 0, 0), (255, 0, 0))))
+    metric.update(torch.tensor([[[2.0, -1.0, 0.5, 3.0]]]), torch.tensor([[1, 0, 0, VOID]]), ["a"])
+    assert metric.confusion.tolist() == [[1, 1], [0, 1]]
+    with pytest.raises(UserError, match=r"^.* 2 classes.* 3: .*$"):
+        SegmentationMetric(CLASSES).update(torch.randn(1, 1, 4), torch.zeros(1, 4, dtype=torch.int64), ["a"])
+
+
 def test_bad_shapes() -> None:
     metric = SegmentationMetric(CLASSES)
     target = torch.zeros(1, 4, 4, dtype=torch.int64)

@@ -21,6 +21,16 @@ def test_what_is_saved_comes_back_without_running_code(tmp_path: Path) -> None:
     assert torch.load(path, weights_only=True).keys() == content.keys()
 
 
+def test_a_mapped_checkpoint_is_the_same_and_outlives_the_file_that_replaces_it(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, {"epoch": 1, "model": {"weight": torch.arange(30_000.0)}})
+    mapped = load_checkpoint(path, mmap=True)
+    save_checkpoint(path, {"epoch": 2, "model": {"weight": torch.zeros(30_000)}})
+    assert mapped["epoch"] == 1
+    assert torch.equal(mapped["model"]["weight"], torch.arange(30_000.0))
+    assert load_checkpoint(path, mmap=True)["epoch"] == 2
+
+
 class CannotBeSaved:
     def __reduce__(self) -> str:
         raise RuntimeError("not me")
@@ -76,15 +86,16 @@ def test_a_file_that_is_no_checkpoint_is_one_error(tmp_path: Path, kind: str) ->
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("mmap", [False, True], ids=["read", "mapped"])
 @pytest.mark.filterwarnings("ignore")
-def test_a_checkpoint_cut_off_anywhere_is_one_error(tmp_path: Path) -> None:
+def test_a_checkpoint_cut_off_anywhere_is_one_error(tmp_path: Path, mmap: bool) -> None:
     path = tmp_path / "last.pt"
     save_checkpoint(path, {"model": {"weight": torch.arange(300.0)}})
     whole, generator = path.read_bytes(), random.Random(0)
     for length in [1, 2, 3, len(whole) - 1, *(generator.randrange(len(whole)) for _ in range(50))]:
         path.write_bytes(whole[:length])
         with pytest.raises(UserError):
-            load_checkpoint(path)
+            load_checkpoint(path, mmap=mmap)
 
 
 @pytest.mark.parametrize("content", [{"model": {}}, {"format": 99}, [1, 2], torch.zeros(2)])

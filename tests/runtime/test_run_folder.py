@@ -1,13 +1,17 @@
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from segmentation.errors import UserError
 from segmentation.runtime.checkpoint import save_checkpoint
-from segmentation.runtime.run_folder import RunFolder
+from segmentation.runtime.files import read_json
+from segmentation.runtime.run_folder import LogFile, RunFolder, begin_log, read_written
 
 CONTRACT = {
+    "hydra": ".hydra",
     "config": "config.yaml",
     "splits": "splits.json",
     "environment": "environment.json",
@@ -76,3 +80,43 @@ def test_a_run_folder_is_one_with_a_configuration(tmp_path: Path) -> None:
         RunFolder.existing(tmp_path)
     (tmp_path / "config.yaml").write_text("seed: 0\n")
     assert RunFolder.existing(str(tmp_path)) == RunFolder(tmp_path)
+
+
+@pytest.mark.parametrize(("content", "state"), [(None, "missing"), ("{", "damaged")])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: str | None, state: str) -> None:
+    path = tmp_path / "classes.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UserError) as error:
+        read_written(path, read_json)
+    assert str(error.value).startswith(f"{path} is {state}: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.fixture
+def log_file(tmp_path: Path) -> Iterator[LogFile]:
+    """At the root logger, as the configuration has it, of a folder whose log holds a line."""
+    (tmp_path / "train.log").write_text("before\n")
+    handler = LogFile(str(tmp_path / "train.log"))
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)
+    handler.close()
+
+
+def test_the_log_holds_every_line_once_the_run_has_begun(log_file: LogFile) -> None:
+    log = logging.getLogger("segmentation")
+    log.warning("first %d", 1)
+    log_file.flush()  # Hydra flushes every handler when a job ends
+    assert Path(log_file.baseFilename).read_text() == "before\n"
+    begin_log()
+    log.warning("second")
+    begin_log()
+    assert Path(log_file.baseFilename).read_text() == "before\nfirst 1\nsecond\n"
+
+
+def test_a_start_that_is_refused_makes_no_log(tmp_path: Path) -> None:
+    handler = LogFile(str(tmp_path / "new.log"))
+    handler.handle(logging.makeLogRecord({"msg": "refused"}))
+    handler.close()
+    assert not (tmp_path / "new.log").exists()

@@ -16,7 +16,11 @@ IGNORED: Color = (255, 255, 255)
 WRONG: Color = (230, 30, 30)
 MARGIN = 8
 TEXT_SIZE = 15
-PANEL_WIDTH = 400
+PANEL_WIDTH, GRID_PANEL_WIDTH = 400, 240
+TALLEST = 2  # of a panel's height, in widths of a column: higher pictures become narrower
+SHORTEST_SIDE = 48  # of a panel
+TITLE_WIDTH = 130
+Panel = tuple[str, np.ndarray]
 
 
 class ImageDrawing:
@@ -28,10 +32,19 @@ class ImageDrawing:
     def __call__(self, batch: Batch, outputs: Outputs | None = None) -> Iterator[tuple[str, np.ndarray]]:
         """(key, RGB picture `[h, w, 3]` uint8) of each sample; without `outputs` the truth alone is shown."""
         labels = None if outputs is None else labels_from(at_size_of(outputs, batch.target)).cpu().numpy()
-        images = batch.inputs.permute(0, 2, 3, 1).cpu().numpy()
-        targets = batch.target.cpu().numpy()
-        for index, key in enumerate(batch.keys):
-            yield key, self._sample(images[index], targets[index], None if labels is None else labels[index])
+        for index, (key, image, target) in enumerate(_samples(batch)):
+            yield key, self._sample(image, target, None if labels is None else labels[index])
+
+    def grid(self, batches: Sequence[Batch], columns: int = 4) -> np.ndarray:
+        """All samples in one RGB picture: image and truth over it side by side, `columns` samples in a row."""
+        samples = [sample for batch in batches for sample in _samples(batch)]
+        panels = [
+            panel
+            for key, image, target in samples
+            for panel in ((key, image), ("", _over(image, self.classes.paint(target, IGNORED))))
+        ]
+        present = np.unique(np.concatenate([np.unique(target) for _, _, target in samples]))
+        return _side_by_side(panels, self._legend(present, with_errors=False), 2 * columns, GRID_PANEL_WIDTH)
 
     def _sample(self, image: np.ndarray, target: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         if image.shape[:2] != target.shape:
@@ -39,7 +52,7 @@ class ImageDrawing:
         truth = self.classes.paint(target, IGNORED)
         panels = [("image", image), ("truth", truth)]
         if labels is None:
-            panels.append(("truth over image", cv2.addWeighted(image, 0.5, truth, 0.5, 0)))
+            panels.append(("truth over image", _over(image, truth)))
         else:
             panels.append(("prediction", self.classes.paint(labels)))
             panels.append((f"errors ({self._error_share(labels, target):.1%})", self._errors(image, target, labels)))
@@ -67,26 +80,65 @@ class ImageDrawing:
         return [*entries, ("wrong", WRONG)] if with_errors else entries
 
 
-def _side_by_side(panels: Sequence[tuple[str, np.ndarray]], legend: Sequence[tuple[str, Color]]) -> np.ndarray:
-    height, width = panels[0][1].shape[:2]
-    size = (PANEL_WIDTH, max(round(height * PANEL_WIDTH / width), 1))
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """`[H, W, 3]` uint8 of an image `[H, W, bands]` uint8 or float32 in [0, 1]: its first three bands, or the first.
+
+    Floats, which mostly come from sensors that use little of their range, are spread from their 2nd to their 98th
+    percentile.
+    """
+    shown = image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, axis=2)
+    if shown.dtype != np.uint8:
+        low, high = np.percentile(shown, (2, 98))
+        spread = (shown - low) / (high - low) if high > low else shown
+        shown = (np.clip(spread, 0, 1) * 255).round().astype(np.uint8)
+    return np.ascontiguousarray(shown)
+
+
+def _samples(batch: Batch) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Key, RGB image and target of each."""
+    images, targets = batch.inputs.permute(0, 2, 3, 1).cpu().numpy(), batch.target.cpu().numpy()
+    for key, image, target in zip(batch.keys, images, targets, strict=True):
+        yield key, as_rgb(image), target
+
+
+def _over(image: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    return np.asarray(cv2.addWeighted(image, 0.5, truth, 0.5, 0))
+
+
+def _side_by_side(
+    panels: Sequence[Panel], legend: Sequence[tuple[str, Color]], columns: int | None = None, width: int = PANEL_WIDTH
+) -> np.ndarray:
+    """In rows of `columns` (None: one row) of up to `width`, each as high as its first panel, the legend below."""
+    columns = columns or len(panels)
+    rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
+    sizes = [_panel_size(row[0][1].shape, width) for row in rows]
+    width = max(TITLE_WIDTH, *(size[0] for size in sizes))
     font = ImageFont.load_default(TEXT_SIZE)
-    total = MARGIN + (size[0] + MARGIN) * len(panels)
-    rows = _flow(legend, total - 2 * MARGIN, font)
-    line = TEXT_SIZE + MARGIN
-    canvas = Image.new("RGB", (total, line + size[1] + MARGIN + line * len(rows) + MARGIN), BACKGROUND)
+    total, line = MARGIN + (width + MARGIN) * columns, TEXT_SIZE + MARGIN
+    names = _flow(legend, total - 2 * MARGIN, font)
+    below = sum(line + height + MARGIN for _, height in sizes)
+    canvas = Image.new("RGB", (total, below + line * len(names) + MARGIN), BACKGROUND)
     draw = ImageDraw.Draw(canvas)
-    for index, (title, panel) in enumerate(panels):
-        left = MARGIN + index * (size[0] + MARGIN)
-        draw.text((left, 3), title, fill=INK, font=font)
-        canvas.paste(Image.fromarray(panel).resize(size, Image.Resampling.NEAREST), (left, line))
-    for row, entries in enumerate(rows):
-        top = line + size[1] + MARGIN + row * line
+    top = 0
+    for row, size in zip(rows, sizes, strict=True):
+        for place, (title, panel) in enumerate(row):
+            left = MARGIN + place * (width + MARGIN)
+            draw.text((left, top + 3), title, fill=INK, font=font)
+            canvas.paste(Image.fromarray(panel).resize(size, Image.Resampling.NEAREST), (left, top + line))
+        top += line + size[1] + MARGIN
+    for number, entries in enumerate(names):
+        top = below + number * line
         for left, name, color in entries:
             box = (MARGIN + left, top + 2, MARGIN + left + TEXT_SIZE, top + 2 + TEXT_SIZE)
             draw.rectangle(box, fill=color, outline=INK)
             draw.text((box[2] + 5, top), name, fill=INK, font=font)
     return np.asarray(canvas)
+
+
+def _panel_size(shape: tuple[int, ...], width: int) -> tuple[int, int]:
+    """(width, height) of the panel of a picture `[h, w, 3]` in a column of this width, slivers are stretched."""
+    scale = min(width / shape[1], TALLEST * width / shape[0])
+    return max(round(shape[1] * scale), SHORTEST_SIDE), max(round(shape[0] * scale), SHORTEST_SIDE)
 
 
 def _flow(

@@ -1,144 +1,136 @@
-"""One look at every label picture: how many pixels each class has, and colours that no class has."""
+"""One look at every mask: how many pixels each class has, and what stands for no class."""
 
 import json
-import logging
 import os
-import zipfile
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from segmentation.classes import Classes
-from segmentation.data.fingerprint import cache_folder, fingerprint
+from segmentation.data.fingerprint import fingerprint
+from segmentation.data.image.check.intact import check_sums
+from segmentation.data.image.files import Size
 from segmentation.data.image.source import ImageSample, ImageSource, StoredValue
-from segmentation.errors import UserError, gathered
-from segmentation.runtime.files import write_atomically
+from segmentation.data.kept import keep_arrays, read_arrays
+from segmentation.errors import UserError
 
-MOST_UNKNOWN = 0.01  # the share of all pixels above which unknown colours stop the run
-log = logging.getLogger("segmentation")
+NEAR = 24  # of 255 in the channel that differs most: how far lossy compression moves most of a colour's pixels
+COMMONEST = 32  # stored values that are kept of a mask; a JPEG has thousands
+
+
+@dataclass(frozen=True)
+class NoClass:
+    """What stands for no class in a mask and is not known to be ignored: `pixels` of `values` different stored values,
+    `near` of them in a colour close to a class's, and the commonest values with their pixels.
+    """
+
+    pixels: int
+    near: int
+    values: int
+    commonest: Mapping[StoredValue, int]
 
 
 @dataclass(frozen=True)
 class MaskScan:
-    """`counts` `[N, C + 1]` int64: pixels of each class in each sample, the ignored ones last.
-
-    `unknown` holds the pixels of each stored value (a number or a colour) that no class has, `unknown_masks` the number
-    of masks with it.
+    """`counts` `[N, C + 1]` int64: pixels of each class in each sample, the ignored ones last; `sizes` `[N, 2]` the
+    masks' height and width. Both are 0 where the mask is unreadable, which `errors` tells by key; `unknown` has the
+    masks with something that is no class.
     """
 
     keys: tuple[str, ...]
     counts: np.ndarray
-    unknown: dict[StoredValue, int]
-    unknown_masks: dict[StoredValue, int]
+    sizes: np.ndarray
+    unknown: Mapping[str, NoClass]
+    errors: Mapping[str, str]
 
-    def counts_of(self, keys: set[str]) -> np.ndarray:
-        """Pixels by class `[n, C]` of the samples named, for class weights."""
-        chosen = np.array([key in keys for key in self.keys])
-        return self.counts[chosen, :-1]
+    def counts_of(self, keys: Iterable[str]) -> np.ndarray:
+        """Pixels by class `[n, C]` of the samples named, in the order of the scan: for class weights and sampling."""
+        return self.counts[self.rows_of(keys), :-1]
+
+    def rows_of(self, keys: Iterable[str]) -> np.ndarray:
+        """`[N]` bool."""
+        chosen = set(keys)
+        return np.array([key in chosen for key in self.keys], bool)
 
 
 def scan_masks(source: ImageSource, advance: Callable[[], None] = lambda: None) -> MaskScan:
-    """Read all label pictures, several at a time, or take what an earlier scan of the same files found.
-
-    Raises `UserError` with all unreadable pictures together.
-    """
-    keys = [sample.key for sample in source.samples]
+    """Read all masks, several at a time, or take what an earlier scan of the same files found."""
+    keys = tuple(sample.key for sample in source.samples)
     files = {path for sample in source.samples for path in source.labels.files(sample)}
-    state = fingerprint(files, keys, source.labels)
-    kept = cache_folder() / f"masks-{state}.npz"
-    scan = _read(kept)
+    name = f"masks-{fingerprint(files, keys, source.labels)}"
+    scan = _read(name, keys)
     if scan is None:
-        scan = _scan(source, advance)
-        _keep(kept, scan)
+        scan = _scan(source, keys, advance)
+        if not scan.errors:  # they may be of the moment
+            _keep(name, scan)
     return scan
 
 
-def _scan(source: ImageSource, advance: Callable[[], None]) -> MaskScan:
-    classes = source.classes
+Look = tuple[np.ndarray, Size, NoClass | None]
 
-    def look(sample: ImageSample) -> tuple[np.ndarray, Mapping[StoredValue, int]] | str:
+
+def _scan(source: ImageSource, keys: tuple[str, ...], advance: Callable[[], None]) -> MaskScan:
+    def look(sample: ImageSample) -> Look | str:
         try:
-            ids, unknown = source.labels.look(sample)
+            return _look(source, sample)
         except UserError as error:
             return str(error)
         finally:
             advance()
-        counts = np.bincount(ids.reshape(-1), minlength=classes.ignore_index + 1)
-        return np.append(counts[: len(classes)], counts[classes.ignore_index]), unknown
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        seen = list(pool.map(look, source.samples))
-    faults = [result for result in seen if isinstance(result, str)]
-    if faults:
-        raise gathered(f"{source.title} has {len(faults)} unreadable masks", faults)
-    good = [result for result in seen if not isinstance(result, str)]
-    pixels: Counter[StoredValue] = Counter()
-    masks: Counter[StoredValue] = Counter()
-    for _, unknown in good:
-        pixels.update(unknown)
-        masks.update(unknown.keys())
-    keys = tuple(sample.key for sample in source.samples)
-    return MaskScan(keys, np.stack([counts for counts, _ in good]), dict(pixels), dict(masks))
+        results = list(pool.map(look, source.samples))
+    nothing: Look = (np.zeros(len(source.classes) + 1, np.int64), (0, 0), None)
+    looks = [nothing if isinstance(result, str) else result for result in results]
+    return MaskScan(
+        keys,
+        np.array([counts for counts, _, _ in looks], np.int64).reshape(len(keys), len(source.classes) + 1),
+        np.array([size for _, size, _ in looks], np.int64).reshape(len(keys), 2),
+        {key: unknown for key, (_, _, unknown) in zip(keys, looks, strict=True) if unknown is not None},
+        {key: result for key, result in zip(keys, results, strict=True) if isinstance(result, str)},
+    )
 
 
-def tell_unknown_values(scan: MaskScan, classes: Classes, most: int = 5) -> None:
-    """Warn of colours and numbers that no class has, a colour with the nearest class; stop when they are many."""
-    total, unknown = int(scan.counts.sum()), sum(scan.unknown.values())
-    if not unknown:
-        return
-    ranked = sorted(scan.unknown.items(), key=lambda item: -item[1])
-    lines = [
-        f"{value_text(value)}: {count} pixels in {scan.unknown_masks[value]} masks{nearest_class(value, classes)}"
-        for value, count in ranked[:most]
-    ]
-    share = unknown / total
-    kind = "colours" if len(ranked[0][0]) == 3 else "values"
-    told = f"{len(ranked)} {kind} of no class, {unknown} pixels ({share:.2%})"
-    if share > MOST_UNKNOWN:
-        raise gathered(f"{told}, more than {MOST_UNKNOWN:.0%}: mend the masks or dataset.classes", lines, most)
-    log.warning("%s; they are ignored: %s", told, "; ".join(lines))
+def _look(source: ImageSource, sample: ImageSample) -> Look:
+    classes = source.classes
+    for path in source.labels.files(sample):
+        check_sums(path)
+    ids, unknown = source.labels.look(sample)
+    counts = np.bincount(ids.reshape(-1), minlength=classes.ignore_index + 1)
+    counts = np.append(counts[: len(classes)], counts[classes.ignore_index])
+    return counts, (ids.shape[0], ids.shape[1]), _no_class(unknown, classes) if unknown else None
 
 
-def value_text(value: StoredValue) -> str:
-    return str(value if len(value) > 1 else value[0])
+def _no_class(unknown: Mapping[StoredValue, int], classes: Classes) -> NoClass:
+    ranked = sorted(unknown.items(), key=lambda item: -item[1])
+    values, pixels = np.array([value for value, _ in ranked]), np.array([count for _, count in ranked])
+    near = 0
+    if values.shape[1] == 3:
+        known = np.array(classes.colors)
+        distance = np.min([np.abs(values - color).max(axis=1) for color in known], axis=0)
+        near = int(pixels[distance <= NEAR].sum())
+    return NoClass(int(pixels.sum()), near, len(ranked), dict(ranked[:COMMONEST]))
 
 
-def nearest_class(value: StoredValue, classes: Classes) -> str:
-    """", nearest class road" for a colour; nothing for a number, whose neighbours mean nothing."""
-    if len(value) != 3:
-        return ""
-    distances = [sum((a - b) ** 2 for a, b in zip(value, known, strict=True)) for known in classes.colors]
-    return f", nearest class {classes.names[int(np.argmin(distances))]}"
+def _keep(name: str, scan: MaskScan) -> None:
+    unknown = {
+        key: [some.pixels, some.near, some.values, [[list(value), count] for value, count in some.commonest.items()]]
+        for key, some in scan.unknown.items()
+    }
+    keep_arrays(name, {"counts": scan.counts, "sizes": scan.sizes, "unknown": np.array(json.dumps(unknown))})
 
 
-def _keep(path: Path, scan: MaskScan) -> None:
-    """A cache that cannot be written costs time, not the run."""
-    unknown = [[list(value), count, scan.unknown_masks[value]] for value, count in scan.unknown.items()]
-    arrays = {"keys": np.array(scan.keys), "counts": scan.counts, "unknown": np.array(json.dumps(unknown))}
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:  # a file object: given a name, numpy appends its own suffix
-            np.savez(file, allow_pickle=False, **arrays)
-
+def _read(name: str, keys: tuple[str, ...]) -> MaskScan | None:
+    kept = read_arrays(name)
     try:
-        write_atomically(path, write)
-    except OSError as error:
-        log.warning("the class counts could not be kept in %s (%s); they are counted again next time", path, error)
-
-
-def _read(path: Path) -> MaskScan | None:
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            unknown = [(tuple(value), pixels, masks) for value, pixels, masks in json.loads(str(kept["unknown"]))]
-            return MaskScan(
-                tuple(kept["keys"].tolist()),
-                kept["counts"],
-                {value: pixels for value, pixels, _ in unknown},
-                {value: masks for value, _, masks in unknown},
-            )
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):  # none yet, not ours to read, or damaged
+        if kept is None:
+            return None
+        unknown = {
+            key: NoClass(pixels, near, values, {tuple(value): count for value, count in commonest})
+            for key, (pixels, near, values, commonest) in json.loads(str(kept["unknown"])).items()
+        }
+        return MaskScan(keys, kept["counts"], kept["sizes"], unknown, {})
+    except (KeyError, ValueError, TypeError):  # of another version
         return None

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ from segmentation_models_pytorch.base import SegmentationModel
 from torch import Tensor
 
 from segmentation.errors import UserError, near, unknown_key
-from segmentation.models.image.pixels import ImageModel
+from segmentation.models.image.pixels import ImageModel, freeze_unused
+from segmentation.models.image.timm import any_size
 from segmentation.models.image.weights import is_file_name, load_encoder_weights, told_when_unavailable
+from segmentation.models.options import ModelOptions
 
 TIMM = ("tu-", "timm-")  # what smp takes from timm, by timm's own names
-SET_HERE = {"in_channels", "classes", "kwargs"}  # of an architecture's parameters those that no option reaches
+SET_HERE = {"options", "num_classes", "in_channels", "classes", "kwargs"}  # parameters that are no key of the YAML
+FOR_EVERY_MODEL = {field.name for field in fields(ModelOptions)}  # keys of the YAML that are no parameters here
 
 
 def smp_model(
@@ -30,8 +34,8 @@ def smp_model(
     """`architecture` by smp's class name (`Unet`, `DeepLabV3Plus`, ...), `encoder_name` any of smp's encoders, with
     `tu-` before it any of timm's; `options` go to the architecture.
 
-    As many bands go in as `mean` has. `encoder_weights` is a name that smp knows for the encoder (`imagenet`), None, or a file.
-    Raises `UserError` for unknown names and options and for weights that cannot be had.
+    As many bands go in as `mean` has. `encoder_weights` is a name that smp knows for the encoder (`imagenet`), None, or
+    a file. Raises `UserError` for unknown names and options and for weights that cannot be had.
     """
     for fault in smp_faults({"architecture": architecture, "encoder_name": encoder_name, **options}):
         raise UserError(f"model.{fault}")
@@ -44,13 +48,16 @@ def smp_model(
                 encoder_weights=hub_weights,
                 in_channels=len(mean),
                 classes=num_classes,
+                **(any_size(encoder_name.removeprefix("tu-")) if encoder_name.startswith("tu-") else {}),
                 **options,
             )
     except (RuntimeError, ValueError, TypeError) as error:  # what smp and timm raise for names and options
         raise UserError(f"model {architecture} with encoder {encoder_name}: {' '.join(str(error).split())}") from error
     if encoder_weights is not None and is_file_name(encoder_weights):
         load_encoder_weights(network.encoder, Path(encoder_weights))
-    return ImageModel(network, "encoder", _encoder_features, mean, std, network.encoder.output_stride)
+    stride = network.encoder.output_stride
+    smallest = 8 * stride if architecture == "PAN" else stride  # PAN halves the last features three times
+    return freeze_unused(ImageModel(network, "encoder", _encoder_features, mean, std, stride, smallest))
 
 
 def _encoder_features(network: SegmentationModel, pixels: Tensor) -> Sequence[Tensor]:
@@ -64,13 +71,13 @@ def smp_faults(node: Mapping[str, Any]) -> Iterator[str]:
     if not (isinstance(build, type) and issubclass(build, SegmentationModel)):
         yield f"architecture={architecture}: segmentation_models_pytorch has no model of that name"
     else:
-        own = inspect.signature(smp_model).parameters.keys() - {"options"}
-        known = own | inspect.signature(build).parameters.keys() - SET_HERE
+        known = {name for takes in (smp_model, build) for name in inspect.signature(takes).parameters}
+        known = known - SET_HERE | FOR_EVERY_MODEL
         for option in sorted(node.keys() - known):
             if _is_misspelt(option, str(encoder)):
                 yield unknown_key(option, known)
     if not _is_encoder(str(encoder)):
-        hint = near(encoder, _encoders_like(str(encoder)), "see smp.encoders.get_encoder_names()")
+        hint = near(encoder, _encoders_like(str(encoder)), "known are those of segmentation_models_pytorch")
         yield f"encoder_name={encoder}: there is no encoder of that name; {hint}; tu-NAME takes any of timm"
 
 
@@ -89,5 +96,6 @@ def _is_encoder(name: str) -> bool:
 
 
 def _encoders_like(name: str) -> list[str]:
-    of_timm = [f"tu-{model}" for model in timm.list_models()]
-    return of_timm if name.startswith("tu-") else smp.encoders.get_encoder_names()
+    if name.startswith("tu-"):
+        return [f"tu-{model}" for model in timm.list_models()]
+    return list(smp.encoders.get_encoder_names())

@@ -1,52 +1,96 @@
 """Architectures of torchvision."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import ResNet50_Weights
-from torchvision.models.segmentation import deeplabv3_resnet50 as torchvision_deeplabv3_resnet50
+from torchvision import models
+from torchvision.models import segmentation
 
+from segmentation.errors import UserError, near
 from segmentation.models.image.pixels import ImageModel
 from segmentation.models.image.weights import is_file_name, load_encoder_weights, told_when_unavailable
 
+ENCODER_WEIGHTS = {
+    "deeplabv3_resnet50": models.ResNet50_Weights.IMAGENET1K_V2,
+    "deeplabv3_resnet101": models.ResNet101_Weights.IMAGENET1K_V2,
+    "deeplabv3_mobilenet_v3_large": models.MobileNet_V3_Large_Weights.IMAGENET1K_V2,
+    "fcn_resnet50": models.ResNet50_Weights.IMAGENET1K_V2,
+    "fcn_resnet101": models.ResNet101_Weights.IMAGENET1K_V2,
+    "lraspp_mobilenet_v3_large": models.MobileNet_V3_Large_Weights.IMAGENET1K_V2,
+}
 
-def deeplabv3_resnet50(
-    num_classes: int, mean: Sequence[float], std: Sequence[float], encoder_weights: str | None = None
+
+def torchvision_model(
+    architecture: str,
+    num_classes: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    encoder_weights: str | None = None,
+    auxiliary_head: bool = False,
 ) -> ImageModel:
-    """DeepLabV3 with a dilated ResNet-50 (output stride 8; Chen et al. 2017, arXiv 1706.05587), without an auxiliary
-    head. As many bands go in as `mean` has. `encoder_weights` is `imagenet`, None, or a file.
+    """`architecture` by the name of torchvision's function: a key of `ENCODER_WEIGHTS`.
+
+    As many bands go in as `mean` has. `encoder_weights` is `imagenet`, None, or a file. With an `auxiliary_head` the
+    model in training gives `{"out", "aux"}`, the latter from the features at an eighth of the size (of a MobileNet: at
+    an eighth too, from an earlier stage). Raises `UserError` for what torchvision has not.
     """
+    for fault in torchvision_faults({"architecture": architecture, "auxiliary_head": auxiliary_head}):
+        raise UserError(f"model.{fault}")
+    build = getattr(segmentation, architecture)
     hub_weights = None if is_file_name(encoder_weights) else encoder_weights
-    names = {None: None, "imagenet": ResNet50_Weights.IMAGENET1K_V2}
-    with told_when_unavailable("deeplabv3_resnet50", hub_weights):
+    names = {None: None, "imagenet": ENCODER_WEIGHTS[architecture]}
+    heads = {"aux_loss": auxiliary_head} if _can_have_an_auxiliary_head(architecture) else {}
+    with told_when_unavailable(architecture, hub_weights):
         if hub_weights not in names:
             raise KeyError(f"Available options are: {[name for name in names if name]}")
-        network = torchvision_deeplabv3_resnet50(
-            weights=None, weights_backbone=names[hub_weights], num_classes=num_classes, aux_loss=False
-        )
+        network = build(weights=None, weights_backbone=names[hub_weights], num_classes=num_classes, **heads)
     if encoder_weights is not None and is_file_name(encoder_weights):
         load_encoder_weights(network.backbone, Path(encoder_weights))
     if len(mean) != 3:
-        network.backbone.conv1 = _with_bands(network.backbone.conv1, len(mean))
+        _change_bands(network.backbone, len(mean))
     return ImageModel(network, "backbone", _backbone_features, mean, std, divisor=1)
 
 
-def _with_bands(first: nn.Conv2d, bands: int) -> nn.Conv2d:
-    """The filters for red, green and blue in turn, scaled so that their sum keeps its size, as smp does it."""
-    convolution = nn.Conv2d(bands, first.out_channels, (7, 7), stride=2, padding=3, bias=False)
-    with torch.no_grad():
-        for band in range(bands):
-            convolution.weight[:, band] = first.weight[:, band % 3] * 3 / bands
-    return convolution
+def torchvision_faults(node: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a configuration of `torchvision_model`, each told from its key on."""
+    architecture = node.get("architecture")
+    if architecture not in ENCODER_WEIGHTS:
+        hint = near(architecture, ENCODER_WEIGHTS, f"known are {', '.join(ENCODER_WEIGHTS)}")
+        yield f"architecture={architecture}: torchvision has no segmentation model of that name; {hint}"
+    elif node.get("auxiliary_head") and not _can_have_an_auxiliary_head(str(architecture)):
+        yield f"auxiliary_head=true: {architecture} has none, give false"
+
+
+torchvision_model.faults = torchvision_faults  # type: ignore[attr-defined]  # where the check of the configuration looks
+
+
+def _can_have_an_auxiliary_head(architecture: str) -> bool:
+    return "aux_loss" in inspect.signature(getattr(segmentation, architecture)).parameters
+
+
+def _change_bands(backbone: nn.Module, bands: int) -> None:
+    """The first filters for red, green and blue in turn, scaled so that their sum keeps its size, as smp does it."""
+    name, first = next((name, module) for name, module in backbone.named_modules() if isinstance(module, nn.Conv2d))
+    parent, _, key = name.rpartition(".")
+    convolution = deepcopy(first)
+    convolution.in_channels = bands
+    filters = [first.weight.detach()[:, band % 3] * 3 / bands for band in range(bands)]
+    convolution.weight = nn.Parameter(torch.stack(filters, 1))
+    setattr(backbone.get_submodule(parent), key, convolution)
 
 
 def _backbone_features(network: nn.Module, pixels: Tensor) -> list[Tensor]:
-    """The outputs of the stem and of the four residual stages."""
+    """What goes into each part that lowers the resolution or is a residual stage of its own, and what comes out last:
+    the outputs of a ResNet's stem and four stages, of a MobileNet's five scales.
+    """
     features = []
-    for name, stage in network.get_submodule("backbone").named_children():
-        pixels = stage(pixels)
-        if name == "maxpool" or name.startswith("layer"):
+    for name, part in network.get_submodule("backbone").named_children():
+        if name.startswith("layer") or getattr(part, "_is_cn", False):
             features.append(pixels)
-    return features
+        pixels = part(pixels)
+    return [*features, pixels]

@@ -1,6 +1,7 @@
 """Small data sets in the DAVID layout, written as files."""
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,17 @@ def write_picture(path: Path, pixels: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
     return path
+
+
+def jpeg(pixels: np.ndarray, quality: int) -> bytes:
+    content = BytesIO()
+    Image.fromarray(pixels).save(content, "JPEG", quality=quality)
+    return content.getvalue()
+
+
+def decoded(content: bytes) -> np.ndarray:
+    """A JPEG or PNG as RGB `[H, W, 3]`."""
+    return np.asarray(Image.open(BytesIO(content)).convert("RGB"))
 
 
 def random_image(seed: int, size: tuple[int, int]) -> np.ndarray:

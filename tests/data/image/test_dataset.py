@@ -10,13 +10,14 @@ from torch.utils.data import DataLoader
 
 from segmentation.data.batch import Batch
 from segmentation.data.image.dataset import ImageDataset, ImageItem, collate, start_worker
-from segmentation.data.image.david import david
+from segmentation.data.image.layouts.david import david
 from segmentation.data.image.files import Size, read_image
 from segmentation.data.image.resized import resize_image
 from segmentation.data.image.source import ImageSource
-from segmentation.data.sampler import Draw, ShuffledSampler, batches_of_like_size
+from segmentation.data.image.augmentation.transforms import Entry, transforms_of
+from segmentation.data.sampler import Bucket, Draw, TrainingBatches, batches_of_like_size, buckets_of_like_size
 from segmentation.errors import UserError
-from tests.data.image.augmentations import augmentation
+from tests.data.image.augmentation.presets import augmentation, transforms
 from tests.data.image.david_files import CLASSES, ENTRIES, random_ids, random_image, write_david, write_frame
 
 SIZE = (20, 28)
@@ -49,7 +50,7 @@ def test_in_evaluation_the_image_is_resized_and_the_mask_is_not(source: ImageSou
     dataset = whole(source, size=(10, 14))
     assert len(dataset) == 5
     for index, sample in enumerate(source.samples):
-        image, mask, key = dataset[Draw(index, 0)]
+        image, mask, key, _ = dataset[Draw(index, 0)]
         np.testing.assert_array_equal(image, resize_image(read_image(sample.image), (10, 14)))
         np.testing.assert_array_equal(mask, source.read_mask(sample))
         assert image.shape == (10, 14, 3)
@@ -76,7 +77,7 @@ def test_in_training_image_and_mask_are_resized(source: ImageSource, size: Size)
 def test_the_augmentation_is_that_of_the_seed(source: ImageSource) -> None:
     plain, augmented = whole(source, None, "none"), whole(source, None, "strong")
     for seed in range(5):
-        image, mask = augmentation("strong")(plain[Draw(0, 0)].image, plain[Draw(0, 0)].mask, seed)
+        image, mask = transforms("strong")(plain[Draw(0, 0)].image, plain[Draw(0, 0)].mask, seed)
         np.testing.assert_array_equal(augmented[Draw(0, seed)].image, image)
         np.testing.assert_array_equal(augmented[Draw(0, seed)].mask, mask)
     assert not np.array_equal(augmented[Draw(0, 0)].image, augmented[Draw(0, 1)].image)
@@ -84,6 +85,49 @@ def test_the_augmentation_is_that_of_the_seed(source: ImageSource) -> None:
 
 def test_sizes_are_those_of_the_masks(mixed: ImageSource) -> None:
     assert whole(mixed, size=(10, 14)).sizes() == [(4, 6), (4, 6), (8, 6), (8, 6)]
+
+
+def test_sizes_are_padded_to_multiples_with_ignored_pixels(source: ImageSource) -> None:
+    dataset = ImageDataset(source, source.samples, None, augmentation("none"), multiple=16)
+    image, mask, *_ = dataset[Draw(1, 7)]
+    assert image.shape == (32, 32, 3)
+    np.testing.assert_array_equal(image[:20, :28], random_image(1, SIZE))
+    np.testing.assert_array_equal(mask[:20, :28], random_ids(1, SIZE))
+    assert (mask[20:] == 255).all()
+    assert (mask[:, 28:] == 255).all()
+    assert not image[20:].any()
+
+
+def test_mixed_sizes_share_batches_of_like_size(mixed: ImageSource) -> None:
+    dataset = ImageDataset(mixed, mixed.samples, None, augmentation("light"), multiple=32)
+    batches = TrainingBatches(buckets_of_like_size(dataset.sizes(), 4), 0, drop_last=False)
+    (batch,) = loader_of(dataset, batch_sampler=batches)
+    assert batch.target.shape == (4, 32, 32)
+
+
+def validated(source: ImageSource, size: Size | None, *entries: Entry) -> ImageDataset:
+    return ImageDataset(source, source.samples, size, before=transforms_of(entries, 255))
+
+
+def test_validation_transforms_come_before_resizing_and_masks_follow(source: ImageSource) -> None:
+    dataset = validated(source, (10, 14), {"HorizontalFlip": {"p": 1}}, {"CenterCrop": {"height": 16, "width": 24}})
+    for index in range(len(dataset)):
+        image, mask, *_ = dataset[Draw(index, 0)]
+        window = np.s_[2:18, 2:26]
+        np.testing.assert_array_equal(mask, source.read_mask(source.samples[index])[:, ::-1][window])
+        stored = read_image(source.samples[index].image)[:, ::-1][window]
+        np.testing.assert_array_equal(image, resize_image(np.ascontiguousarray(stored), (10, 14)))
+
+
+def test_random_validation_transforms_are_the_same_every_time(source: ImageSource) -> None:
+    dataset = validated(source, None, {"GaussNoise": {"p": 1}})
+    first = [dataset[Draw(index, 0)].image for index in range(5)]
+    for index in range(5):
+        np.testing.assert_array_equal(dataset[Draw(index, 99)].image, first[index])
+    assert (
+        len({(image - read_image(sample.image)).tobytes() for image, sample in zip(first, source.samples, strict=True)})
+        == 5
+    )
 
 
 # Resizing.
@@ -157,7 +201,7 @@ def items_of(*sizes: Size) -> list[ImageItem]:
 
 def test_a_batch_holds_bytes_by_channel_and_the_keys() -> None:
     items = items_of((4, 6), (4, 6))
-    inputs, target, keys = batch = collate(items)
+    inputs, target, keys, _ = batch = collate(items)
     assert isinstance(batch, Batch)
     assert (inputs.dtype, target.dtype) == (torch.uint8, torch.uint8)
     assert (inputs.shape, target.shape) == ((2, 3, 4, 6), (2, 4, 6))
@@ -197,8 +241,8 @@ def loader_of(dataset: ImageDataset, workers: int = 0, method: str | None = None
 
 
 def epochs_of(dataset: ImageDataset, workers: int, method: str | None, epochs: Sequence[int]) -> list[list[Batch]]:
-    sampler = ShuffledSampler(len(dataset), seed=11)
-    loader = loader_of(dataset, workers, method, sampler=sampler, batch_size=2)
+    sampler = TrainingBatches([Bucket(range(len(dataset)), 2)], seed=11, drop_last=False)
+    loader = loader_of(dataset, workers, method, batch_sampler=sampler)
     passes = []
     for epoch in epochs:
         sampler.epoch = epoch
@@ -230,7 +274,9 @@ def test_samples_differ_between_epochs_and_come_again_for_the_same_epoch(source:
 def test_samples_are_the_same_with_any_number_of_workers(source: ImageSource, workers: int, method: str) -> None:
     if method not in get_all_start_methods():
         pytest.skip(f"this system cannot {method}")
-    dataset = whole(source, (16, 24), "strong")
+    mixing = [f"augmentation.mixing.{name}=0.5" for name in ("mosaic", "cutmix", "classmix")]
+    made = augmentation("strong", *mixing, "augmentation.crop.size=[12,20]")
+    dataset = ImageDataset(source, source.samples, (16, 24), made)
     expected = epochs_of(dataset, 0, None, epochs=(0, 1))
     passes = epochs_of(dataset, workers, method, epochs=(0, 1, 0))
     for epoch, batches in zip((0, 1, 0), passes, strict=True):
@@ -239,7 +285,7 @@ def test_samples_are_the_same_with_any_number_of_workers(source: ImageSource, wo
 
 def test_mixed_sizes_in_a_worker_come_out_as_one_line(mixed: ImageSource) -> None:
     dataset = whole(mixed, None, "none")
-    loader = loader_of(dataset, 1, sampler=ShuffledSampler(len(dataset), seed=0), batch_size=4)
+    loader = loader_of(dataset, 1, batch_sampler=TrainingBatches([Bucket(range(len(dataset)), 4)], seed=0))
     with pytest.raises(UserError, match=r"^images of 2 sizes .*dataset\.image_size.*$"):
         list(loader)
 

@@ -6,7 +6,19 @@ import torch
 
 from segmentation.classes import Classes, Color
 from segmentation.data.batch import Batch
-from segmentation.data.image.draw import BACKGROUND, IGNORED, MARGIN, PANEL_WIDTH, TEXT_SIZE, WRONG, ImageDrawing
+from segmentation.data.image.draw import (
+    BACKGROUND,
+    IGNORED,
+    MARGIN,
+    PANEL_WIDTH,
+    SHORTEST_SIDE,
+    TALLEST,
+    TEXT_SIZE,
+    TITLE_WIDTH,
+    WRONG,
+    ImageDrawing,
+    as_rgb,
+)
 
 CLASSES = Classes(("road", "car", "person", "plant"), ((128, 64, 128), (0, 0, 142), (220, 20, 60), (107, 142, 35)))
 ROAD, CAR, PERSON, PLANT = CLASSES.colors
@@ -141,11 +153,50 @@ def test_targets_on_their_way_to_the_loss_are_drawn_too() -> None:
     np.testing.assert_array_equal(picture_of(moved, logits_of(LABELS)), picture_of(batch_of(), logits_of(LABELS)))
 
 
-@pytest.mark.parametrize("size", [(1, 300), (20, 2)])
-def test_extreme_shapes(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("size", "panel_size"),
+    [
+        ((1, 300), (SHORTEST_SIDE, PANEL_WIDTH)),  # a sliver is stretched
+        ((50, 100), (PANEL_WIDTH // 2, PANEL_WIDTH)),
+        ((1247, 500), (TALLEST * PANEL_WIDTH, 321)),  # 800 * 500 / 1247
+        ((4000, 100), (TALLEST * PANEL_WIDTH, SHORTEST_SIDE)),
+    ],
+)
+def test_extreme_shapes(size: tuple[int, int], panel_size: tuple[int, int]) -> None:
     picture = picture_of(batch_of(np.zeros(size, np.uint8), size=size))
-    height = max(round(size[0] * PANEL_WIDTH / size[1]), 1)
-    assert (panel(picture, 0, height) == PIXEL).all()
+    height, width = panel_size
+    column = max(width, TITLE_WIDTH)
+    assert picture.shape[1] == MARGIN + 3 * (column + MARGIN)
+    for place in range(3):
+        left = MARGIN + place * (column + MARGIN)
+        shown = picture[TOP : TOP + height, left : left + column]
+        assert not (shown[:, :width] == BACKGROUND).all(axis=2).any()
+        assert (shown[:, width:] == BACKGROUND).all()
+    assert (picture[TOP + height : TOP + height + MARGIN] == BACKGROUND).all()
+
+
+@pytest.mark.parametrize(("bands", "shown"), [(1, (100, 100, 100)), (2, (100, 100, 100)), (4, PIXEL), (7, PIXEL)])
+def test_the_first_three_bands_are_shown_or_the_first(bands: int, shown: Color) -> None:
+    pixel = torch.tensor((*PIXEL, 3, 250, 9, 8), dtype=torch.uint8)[:bands]
+    batch = Batch(pixel.view(1, bands, 1, 1).expand(1, bands, 4, 8), torch.from_numpy(TARGET)[None], ("a",))
+    assert blocks(picture_of(batch), 0) == [shown] * 8
+    assert len(blocks(picture_of(batch, logits_of(LABELS)), 3)) == 8
+
+
+def test_floats_are_spread_over_the_range() -> None:
+    """100 values from 0.1 to 0.298 in steps of 0.002: the 3rd from below is black, the 3rd from above is white."""
+    values = 0.1 + 0.002 * np.arange(100, dtype=np.float32)
+    shown = as_rgb(np.repeat(values.reshape(10, 10, 1), 5, axis=2))
+    assert shown.shape == (10, 10, 3)
+    flat = shown[..., 0].ravel().astype(int)
+    assert flat[:2].tolist() == [0, 0]
+    assert flat[-2:].tolist() == [255, 255]
+    assert flat[50] == pytest.approx(128, abs=2)
+    assert (np.diff(flat) >= 0).all()
+
+
+def test_floats_that_are_all_the_same_are_shown_as_they_are() -> None:
+    assert as_rgb(np.full((2, 2, 1), 0.2, np.float32)).tolist() == [[[51] * 3] * 2] * 2
 
 
 def test_a_mask_without_anything_to_learn() -> None:

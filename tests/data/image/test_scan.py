@@ -6,14 +6,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from segmentation.classes import Classes
+from segmentation.classes import Classes, Color
 from segmentation.data.class_weights import class_weights
 from segmentation.data.fingerprint import cache_folder
-from segmentation.data.image.david import david
-from segmentation.data.image.scan import MaskScan, scan_masks, tell_unknown_values
+from segmentation.data.image.layouts.david import david
+from segmentation.data.image.layouts.folder import folder
+from segmentation.data.image.scan import COMMONEST, MaskScan, NoClass, scan_masks
 from segmentation.data.image.source import ImageSource
-from segmentation.errors import UserError
 from tests.data.image.david_files import CLASSES, ENTRIES, write_david, write_frame, write_picture
 
 MASKS = {"a": [[0, 0, 1], [3, 3, 3]], "b": [[1, 2, 2], [2, 2, 2]]}
@@ -62,8 +63,9 @@ def assert_equal(first: MaskScan, second: MaskScan) -> None:
     assert first.keys == second.keys
     assert first.counts.dtype == second.counts.dtype == np.int64
     np.testing.assert_array_equal(first.counts, second.counts)
+    np.testing.assert_array_equal(first.sizes, second.sizes)
     assert first.unknown == second.unknown
-    assert first.unknown_masks == second.unknown_masks
+    assert first.errors == second.errors == {}
 
 
 def change_bytes_only(path: Path, change: Callable[[bytes], bytes]) -> None:
@@ -87,7 +89,8 @@ def test_counts_by_hand(source: ImageSource) -> None:
     scan = scan_masks(source)
     assert scan.keys == ("Video_000/a", "Video_000/b")
     assert scan.counts.tolist() == COUNTS
-    assert scan.unknown == scan.unknown_masks == {}
+    assert scan.sizes.tolist() == [[2, 3], [2, 3]]
+    assert scan.unknown == scan.errors == {}
 
 
 def test_ignored_void_counts_as_ignored(root: Path) -> None:
@@ -103,64 +106,43 @@ def test_counts_of_the_training_masks_alone(source: ImageSource) -> None:
     assert class_weights(counts, "inverse") == pytest.approx([9 / 11, 18 / 11, 0, 6 / 11])
 
 
-def test_unknown_colours_are_counted_over_all_masks(tmp_path: Path) -> None:
+def test_unknown_colours_are_counted_in_each_mask(tmp_path: Path) -> None:
     root = tmp_path / "data"
     paint_rows(root, "a", {(1, 2, 3): 4, (0, 0, 140): 1})
     paint_rows(root, "b", {(1, 2, 3): 2})
+    paint_rows(root, "c", {})
     scan = scan_masks(david(str(root), ENTRIES))
-    assert scan.counts.tolist() == [[995, 0, 0, 0, 5], [998, 0, 0, 0, 2]]
-    assert scan.unknown == {(1, 2, 3): 6, (0, 0, 140): 1}
-    assert scan.unknown_masks == {(1, 2, 3): 2, (0, 0, 140): 1}
+    assert scan.counts.tolist() == [[995, 0, 0, 0, 5], [998, 0, 0, 0, 2], [1000, 0, 0, 0, 0]]
+    assert scan.unknown == {  # (1, 2, 3) is near void, (0, 0, 140) near car
+        "Video_000/a": NoClass(5, 5, 2, {(1, 2, 3): 4, (0, 0, 140): 1}),
+        "Video_000/b": NoClass(2, 2, 1, {(1, 2, 3): 2}),
+    }
 
 
-def test_up_to_one_percent_of_unknown_pixels_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_of_very_many_colours_the_commonest_are_kept(tmp_path: Path) -> None:
     root = tmp_path / "data"
-    paint_rows(root, "a", {(1, 0, 140): 7, (150, 150, 155): 3})
-    scan = scan_masks(david(str(root), ENTRIES))
-    with caplog.at_level(logging.WARNING):
-        tell_unknown_values(scan, CLASSES)
-    (record,) = caplog.records
-    message = record.getMessage()
-    assert "2 colours of no class, 10 pixels (1.00%)" in message
-    assert "(1, 0, 140): 7 pixels in 1 masks, nearest class car" in message
-    assert "(150, 150, 155): 3 pixels in 1 masks, nearest class pole" in message
-    assert message.index("(1, 0, 140)") < message.index("(150, 150, 155)")
+    strange = {(200, 100, index): 1 for index in range(COMMONEST)}
+    paint_rows(root, "a", {**strange, (200, 0, 0): 3})
+    (unknown,) = scan_masks(david(str(root), ENTRIES)).unknown.values()
+    assert (unknown.pixels, unknown.values, len(unknown.commonest)) == (COMMONEST + 3, COMMONEST + 1, COMMONEST)
+    assert next(iter(unknown.commonest.items())) == ((200, 0, 0), 3)
 
 
-def test_more_than_one_percent_stops(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("color", "near"), [((152, 88, 104), 6), ((153, 64, 128), 0)])
+def test_near_is_up_to_24_in_the_channel_that_differs_most(tmp_path: Path, color: Color, near: int) -> None:
+    """From road, (128, 64, 128)."""
     root = tmp_path / "data"
-    paint_rows(root, "a", {(1, 0, 140): 8, (150, 150, 155): 3})
-    scan = scan_masks(david(str(root), ENTRIES))
-    with pytest.raises(UserError) as told:
-        tell_unknown_values(scan, CLASSES)
-    lines = str(told.value).splitlines()
-    assert "11 pixels (1.10%)" in lines[0]
-    assert "(1, 0, 140): 8 pixels in 1 masks, nearest class car" in lines[1]
-    assert "(150, 150, 155): 3 pixels in 1 masks, nearest class pole" in lines[2]
-
-
-def test_the_share_is_of_all_pixels_of_all_masks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    root = tmp_path / "data"
-    paint_rows(root, "a", {(1, 2, 3): 15})
-    paint_rows(root, "b", {})
-    with caplog.at_level(logging.WARNING):
-        tell_unknown_values(scan_masks(david(str(root), ENTRIES)), CLASSES)
-    assert "(0.75%)" in caplog.text
-
-
-def test_known_colours_alone_are_not_worth_a_word(source: ImageSource, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG):
-        tell_unknown_values(scan_masks(source), source.classes)
-    assert caplog.records == []
+    paint_rows(root, "a", {color: 6})
+    (unknown,) = scan_masks(david(str(root), ENTRIES)).unknown.values()
+    assert unknown.near == near
 
 
 def test_ignored_void_is_no_unknown_colour(root: Path) -> None:
-    source = david(str(root), ENTRIES, ignore_void=True)
-    tell_unknown_values(scan_masks(source), source.classes)
+    assert scan_masks(david(str(root), ENTRIES, ignore_void=True)).unknown == {}
 
 
-def test_unreadable_masks_are_told_together(root: Path, cache: Path) -> None:
-    write_david(root, {"Video_001": 3}, size=(30, 40))
+def test_unreadable_masks_are_told_and_not_kept(root: Path, cache: Path) -> None:
+    write_david(root, {"Video_001": 4}, size=(30, 40))
     labels = root / "Labels/Video_001"
     content = (labels / "0000.png").read_bytes()
     source = david(str(root), ENTRIES)
@@ -168,15 +150,29 @@ def test_unreadable_masks_are_told_together(root: Path, cache: Path) -> None:
     write_picture(labels / "0001.png", np.zeros((30, 40), np.uint8))
     assert cv2.imwrite(str(labels / "0002.png"), np.zeros((30, 40, 3), np.uint16))
     reads = Reads()
-    with pytest.raises(UserError) as told:
-        scan_masks(source, reads)
-    lines = str(told.value).splitlines()
-    assert "3 unreadable" in lines[0]
-    assert len(lines) == 4
-    for line, name in zip(lines[1:], ("0000.png", "0001.png", "0002.png"), strict=True):
-        assert str(labels / name) in line
-    assert reads.count == 5
+    scan = scan_masks(source, reads)
+    assert list(scan.errors) == [f"Video_001/000{number}" for number in range(3)]
+    assert all(str(labels / f"{key[-4:]}.png") in error for key, error in scan.errors.items())
+    assert scan.counts.sum(axis=1).tolist() == [6, 6, 0, 0, 0, 1200]
+    assert scan.sizes.tolist() == [[2, 3]] * 2 + [[0, 0]] * 3 + [[30, 40]]
+    assert reads.count == 6
     assert not cache.exists()
+
+
+def test_a_damaged_label_picture_with_a_palette_is_unreadable(tmp_path: Path) -> None:
+    """Pillow, which knows the numbers behind the colours, does not look at the checksum of the pixels."""
+    picture = Image.fromarray(np.arange(200, dtype=np.uint8).reshape(10, 20) % 3)
+    picture.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    write_picture(tmp_path / "images/train/a.png", np.zeros((10, 20, 3), np.uint8))
+    mask = tmp_path / "masks/train/a.png"
+    mask.parent.mkdir(parents=True)
+    picture.save(mask)
+    source = folder(str(tmp_path), classes=["a", "b", "c"])
+    assert scan_masks(source).errors == {}
+    content = bytearray(mask.read_bytes())
+    content[-14] ^= 255
+    mask.write_bytes(content)
+    assert list(scan_masks(source).errors) == ["train/a"]
 
 
 def test_a_second_scan_reads_no_mask(source: ImageSource, cache: Path) -> None:
@@ -217,7 +213,7 @@ def test_other_classes_are_counted_anew(root: Path, source: ImageSource) -> None
     swapped = [ENTRIES[1], ENTRIES[0], *ENTRIES[2:]]
     assert scan_masks(david(str(root), swapped)).counts.tolist() == [[1, 2, 0, 3, 0], [1, 0, 5, 0, 0]]
     assert scan_masks(david(str(root), ENTRIES, ignore_void=True)).counts.shape == (2, 4)
-    assert scan_masks(david(str(root), ENTRIES[:3])).unknown == {(0, 0, 0): 3}
+    assert scan_masks(david(str(root), ENTRIES[:3])).unknown["Video_000/a"].commonest == {(0, 0, 0): 3}
 
 
 def test_videos_of_another_name_are_found_under_it(root: Path, source: ImageSource) -> None:

@@ -7,14 +7,16 @@ from typing import cast
 
 import pytest
 import torch
-from hydra.utils import instantiate
 from torch import Tensor, nn
 
+from segmentation.build import build_model, build_options
+from segmentation.classes import Classes
 from segmentation.models.image.pixels import ImageModel
 from segmentation.runtime.checkpoint import load_checkpoint, save_checkpoint
 from tests.engine.configured import choices, configured
 
-CLASSES = 5
+NAMES = ("sky", "road", "car", "tree", "wall")
+CLASSES = Classes(NAMES, tuple((index, index, index) for index in range(len(NAMES))))
 IMAGE_MODELS = [
     name
     for name in choices("model")
@@ -22,9 +24,12 @@ IMAGE_MODELS = [
 ]
 
 
-def build(name: str, seed: int = 0) -> ImageModel:
+def build(name: str, *overrides: str, seed: int = 0) -> ImageModel:
+    """As training builds it, with `overrides` as on the command line."""
     torch.manual_seed(seed)
-    return cast(ImageModel, instantiate(configured(f"model={name}").model, num_classes=CLASSES, _convert_="all"))
+    cfg = configured(f"model={name}", "trainer.channels_last=false", *overrides)
+    model = build_model(cfg.model, CLASSES, build_options(cfg, validates=True), torch.device("cpu"), pretrained=True)
+    return cast(ImageModel, model)
 
 
 def pixels(*shape: int, seed: int = 0) -> Tensor:
@@ -55,7 +60,7 @@ def logits_of(model: nn.Module, images: Tensor) -> Tensor:
 )
 def test_any_height_and_width_come_out_as_they_went_in(built: ImageModel, size: tuple[int, int]) -> None:
     logits = logits_of(built, pixels(1, 3, *size))
-    assert logits.shape == (1, CLASSES, *size)
+    assert logits.shape == (1, len(NAMES), *size)
     assert torch.isfinite(logits).all()
 
 

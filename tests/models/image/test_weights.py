@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from segmentation.errors import UserError
 from segmentation.models.image.pixels import ImageModel
 from segmentation.models.image.smp import smp_model
-from segmentation.models.image.torchvision import deeplabv3_resnet50
+from segmentation.models.image.torchvision import torchvision_model
 from segmentation.models.image.weights import load_encoder_weights
 from segmentation.runtime.checkpoint import save_checkpoint
 from tests.engine.toy import unequal
@@ -116,7 +116,7 @@ def test_weights_load_into_torchvisions_network_too(scratch: Path) -> None:
     classifier = torchvision.models.resnet50()
     torch.save(classifier.state_dict(), scratch / "resnet50.pth")
     torch.manual_seed(1)
-    model = deeplabv3_resnet50(encoder_weights=str(scratch / "resnet50.pth"), **PIXELS)
+    model = torchvision_model("deeplabv3_resnet50", encoder_weights=str(scratch / "resnet50.pth"), **PIXELS)
     given = classifier.state_dict()
     for name, value in model.network.get_submodule("backbone").state_dict().items():
         assert torch.equal(value, given[name])
@@ -200,7 +200,7 @@ def test_without_a_network_torchvisions_weights_are_one_line_too(
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens on the port named discard
     monkeypatch.setenv("TORCH_HOME", str(scratch))
     with pytest.raises(UserError, match=r"model\.encoder_weights=null .* model\.encoder_weights=FILE") as error:
-        deeplabv3_resnet50(encoder_weights="imagenet", **PIXELS)
+        torchvision_model("deeplabv3_resnet50", encoder_weights="imagenet", **PIXELS)
     assert "\n" not in str(error.value)
 
 
@@ -216,7 +216,10 @@ def test_being_offline_is_only_for_the_while_of_the_download(monkeypatch: pytest
 
 @pytest.mark.parametrize(
     "build",
-    [lambda: unet("resnet18", "nosuch"), lambda: deeplabv3_resnet50(encoder_weights="nosuch", **PIXELS)],
+    [
+        lambda: unet("resnet18", "nosuch"),
+        lambda: torchvision_model("deeplabv3_resnet50", encoder_weights="nosuch", **PIXELS),
+    ],
     ids=["smp", "torchvision"],
 )
 def test_weights_of_an_unknown_name_are_one_line_that_lists_the_known(build: Callable[[], ImageModel]) -> None:

@@ -1,0 +1,41 @@
+"""A picture of training samples as the model will see them, before a run is spent on them."""
+
+import logging
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+
+from segmentation.apps.config_check import faults_in, raise_faults
+from segmentation.apps.describe import count_pixels
+from segmentation.build import (
+    asks_for_counts,
+    build_feed,
+    build_options,
+    build_source,
+    build_split,
+    draw_training_grid,
+)
+from segmentation.runtime.files import write_atomically
+
+log = logging.getLogger("segmentation")
+OWN = ("output", "count")
+
+
+def draw_augmentations(cfg: DictConfig) -> Path:
+    """Returns the file of the picture. Raises `UserError` for what is wrong with the configuration or the data."""
+    training = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in OWN])
+    faults = faults_in(training)
+    if not isinstance(cfg.count, int) or cfg.count < 1:
+        faults.append(f"count={cfg.count}: expected a whole number of at least 1")
+    raise_faults(faults)
+    source = build_source(training.dataset)
+    parts = build_split(training.dataset, source)
+    names = [sample.key for sample in parts["train"]]
+    counts = count_pixels(source).counts_of(names) if asks_for_counts(training) else None
+    feed = build_feed(training, source, parts, build_options(training, validates=bool(parts["val"])), counts)
+    picture = Image.fromarray(draw_training_grid(feed, cfg.count))
+    path = Path(cfg.output)
+    write_atomically(path, lambda temporary: picture.save(temporary, format="png"))
+    log.info("%d training samples: %s", cfg.count, path)
+    return path

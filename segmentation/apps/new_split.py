@@ -1,0 +1,59 @@
+"""New splits of a data set, as files."""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from segmentation.data.image.layouts.manifest import write_manifest
+from segmentation.data.image.scan import MaskScan
+from segmentation.data.image.source import ImageSource
+from segmentation.data.splits import Deal, Split, assign, in_order, split_folds, split_groups, write_split
+from segmentation.data.stratify import holdings, stratified
+from segmentation.errors import UserError
+
+MANIFEST = ".csv"
+log = logging.getLogger("segmentation")
+
+
+def make_splits(cfg: DictConfig, source: ImageSource, scan: MaskScan) -> list[Split]:
+    """One split in the shares of dataset.split, or one for each of `cfg.folds`, by `cfg.split_method`."""
+    shares: dict[str, Any] = OmegaConf.to_container(cfg.dataset.split)  # type: ignore[assignment]
+    seed = int(cfg.dataset.split_seed)
+    groups = [sample.key if cfg.split_method == "random" else sample.group for sample in source.samples]
+    deal: Deal = in_order
+    if cfg.split_method == "stratified":
+        deal = partial(stratified, held=holdings(groups, scan.counts[:, :-1]))
+    if cfg.folds is None:
+        return [split_groups(groups, shares, seed, deal)]
+    return split_folds(groups, cfg.folds, shares.get("test"), seed, deal)
+
+
+def split_files(cfg: DictConfig) -> list[Path]:
+    """`split.json`, or `split_fold0.json` and so on."""
+    path = Path(cfg.write_split)
+    if cfg.folds is None:
+        return [path]
+    return [path.with_name(f"{path.stem}_fold{fold}{path.suffix}") for fold in range(cfg.folds)]
+
+
+def refuse_existing(cfg: DictConfig) -> None:
+    """Before the work: a split that is there stays, unless dataset.force_resplit says otherwise."""
+    existing = [str(path) for path in split_files(cfg) if path.exists()] if cfg.write_split else []
+    if existing and not cfg.dataset.force_resplit:
+        raise UserError(
+            f"write_split: {existing[0]} exists; name another file, or overwrite it with dataset.force_resplit=true"
+        )
+
+
+def save_splits(cfg: DictConfig, source: ImageSource, splits: Sequence[Split]) -> None:
+    for path, split in zip(split_files(cfg), splits, strict=True):
+        parts = assign(source.samples, split)
+        if path.suffix.lower() == MANIFEST:
+            write_manifest(path, parts)
+        else:
+            write_split(path, split)
+        log.info("%s: %s", path, ", ".join(f"{len(samples)} {part}" for part, samples in parts.items()))

@@ -1,0 +1,1 @@
+"""What training makes of an image and its mask."""

@@ -1,0 +1,1 @@
+"""How masks are stored and decoded into class ids."""

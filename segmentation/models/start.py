@@ -1,0 +1,61 @@
+"""Where training starts from: the weights of another run, and which parameters are trained at all."""
+
+import logging
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from segmentation.errors import UserError, near
+from segmentation.runtime.checkpoint import load_checkpoint
+
+log = logging.getLogger("segmentation")
+SHOWN = 3  # names of each kind in a message
+
+
+def load_start(model: nn.Module, path: Path) -> None:
+    """Take over what fits, by name and shape, from the checkpoint of another run, its EMA's weights if it has them.
+
+    What did not fit is logged by name. Raises `UserError` where nothing fits.
+    """
+    content = load_checkpoint(path)
+    given: dict[str, Tensor] = content["ema"]["model"] if content.get("ema") else content["model"]
+    wanted = model.state_dict()
+    fitting = {name: value for name, value in given.items() if name in wanted and value.shape == wanted[name].shape}
+    learned = [name for name in fitting if wanted[name].ndim]  # counters fit anything
+    if not learned:
+        raise UserError(
+            f"model.checkpoint={path}: none of its {len(given)} weights fits the model, the first are "
+            f"{_first(list(given))}, the model's {_first(list(wanted))}; name a run of this architecture, or give null"
+        )
+    model.load_state_dict(fitting, strict=False)
+    others = {
+        "of another shape": [name for name in wanted if name in given and name not in fitting],
+        "not in it": [name for name in wanted if name not in given],
+        "without a place": [name for name in given if name not in wanted],
+    }
+    told = "".join(f"; {len(names)} {kind}: {_first(names)}" for kind, names in others.items() if names)
+    weights = "EMA" if content.get("ema") else "raw"
+    log.info("model.checkpoint: %d of %d %s weights from %s%s", len(fitting), len(wanted), weights, path, told)
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+
+
+def freeze_all_but(model: nn.Module, patterns: Sequence[str]) -> None:
+    """Freeze every parameter whose name matches none of the `patterns` (`*` and `?` as in file names).
+
+    What is frozen already stays so. Raises `UserError` for a pattern that matches nothing and for an empty list.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            hint = near(pattern, names, f"the first are {_first(names)}")
+            raise UserError(f"model.trainable: {pattern} matches none of the {len(names)} parameters; {hint}")
+    if not patterns:
+        raise UserError("model.trainable=[]: nothing would be trained; give patterns of names, or null for all")
+    for name, parameter in model.named_parameters():
+        if not any(fnmatchcase(name, pattern) for pattern in patterns):
+            parameter.requires_grad_(False)

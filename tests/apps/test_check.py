@@ -1,0 +1,291 @@
+"""The check as a whole: faults planted in a copy of CamVid and in drawn data of its layout, and clean data."""
+
+import logging
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from segmentation.apps.check import check, look_for_faults
+from segmentation.data.image.check.findings import Finding, Severity
+from segmentation.data.image.layouts.camvid import camvid
+from segmentation.data.splits import read_split
+from segmentation.errors import UserError
+from tests.conftest import Compose
+from tests.data.image.david_files import SHARED_DATA, decoded, jpeg, random_ids, write_picture
+
+CAMVID = SHARED_DATA / "camvid"
+TRAIN, VAL = 16, 5
+Checked = Callable[..., list[Finding]]
+
+
+def smooth_image(seed: int, size: tuple[int, int]) -> np.ndarray:
+    """No two look alike."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (7, 7, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC))
+
+
+def drawn(root: Path) -> None:
+    for part, count in (("train", TRAIN), ("val", VAL)):
+        for place in range(count):
+            seed, stem = 100 * (part == "val") + place, f"{part}{place % 2}_{place:04d}"
+            write_picture(root / part / f"{stem}.jpg", smooth_image(seed, (96, 128)))
+            write_picture(root / f"{part}annot" / f"{stem}.png", random_ids(seed, (96, 128), 12))
+
+
+def copied(root: Path) -> None:
+    if not CAMVID.is_dir():
+        pytest.skip("the shared CamVid is not here")
+    for part, count in (("train", TRAIN), ("val", VAL)):
+        images = sorted((CAMVID / part).iterdir())
+        for image in images[:: len(images) // count][:count]:
+            for source in (image, CAMVID / f"{part}annot" / f"{image.stem}.png"):
+                (root / source.parent.name).mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, root / source.parent.name / source.name)
+
+
+@pytest.fixture(params=[drawn, copied], ids=["drawn", "camvid"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    request.param(tmp_path / "data")
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def checked(composed: Compose, tmp_path: Path) -> Checked:
+    def run(root: Path, *more: str, dataset: str = "camvid", task: Callable = look_for_faults) -> list[Finding]:
+        report = (f"report={tmp_path / 'report.html'}", "dataset.image_size=[96,128]")
+        found: list[Finding] = task(
+            composed(f"dataset={dataset}", f"dataset.root={root}", *report, *more, name="check")
+        )
+        return found
+
+    return run
+
+
+class Data:
+    """The files of a data set in CamVid's layout, to be damaged one after another."""
+
+    def __init__(self, root: Path) -> None:
+        self.images = {part: iter(sorted((root / part).iterdir())) for part in ("train", "val")}
+
+    def next(self, part: str = "train") -> tuple[Path, Path]:
+        image = next(self.images[part])
+        return image, image.parent.with_name(f"{part}annot") / f"{image.stem}.png"
+
+
+def cut(path: Path, share: float = 0.5) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+
+
+def ids_of(path: Path) -> np.ndarray:
+    return np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
+
+
+def plant(root: Path) -> Iterator[tuple[str, str]]:
+    """Damage the data; yields kind and name of what has to be found."""
+    for mask in (root / "trainannot").iterdir():
+        ids = ids_of(mask)
+        ids[ids == 10] = 11
+        write_picture(mask, ids)
+    yield "missing class", "bicyclist"
+    data = Data(root)
+    image, _ = data.next()
+    cut(image)
+    yield "unreadable image", image.name
+    image, _ = data.next()
+    image.write_bytes(b"")
+    yield "files", image.name
+    image, mask = data.next()
+    mask.unlink()
+    yield "files", image.name
+    image, mask = data.next("val")
+    image.unlink()
+    yield "files", mask.name
+    image, mask = data.next()
+    write_picture(mask, ids_of(mask)[:-8])
+    yield "files", image.stem
+    _, mask = data.next()
+    ids = ids_of(mask)
+    ids[:9] = 200
+    write_picture(mask, ids)
+    yield "ids outside the classes", mask.stem
+    _, mask = data.next()
+    write_picture(mask, (ids_of(mask) > 4) * np.uint8(255))
+    yield "binary mask", mask.stem
+    _, mask = data.next()
+    write_picture(mask, np.full_like(ids_of(mask), 11))
+    yield "void mask", mask.stem
+    _, mask = data.next()
+    write_picture(mask, np.zeros_like(ids_of(mask)))
+    yield "empty mask", mask.stem
+    _, mask = data.next()
+    cut(mask, 0.9)
+    yield "unreadable mask", mask.name
+    _, mask = data.next()
+    write_picture(mask, np.stack([ids_of(mask), ids_of(mask) + 1, ids_of(mask)], axis=2))
+    yield "unreadable mask", mask.name
+    _, mask = data.next("val")
+    ids = ids_of(mask)
+    mask.unlink()
+    write_picture(mask.with_suffix(".jpg"), ids)
+    yield "lossy mask", mask.stem
+    image, mask = data.next()
+    write_picture(image, smooth_image(7, (20, 24)))
+    write_picture(mask, random_ids(7, (20, 24), 3))
+    yield "small image", image.stem
+    image, copy = data.next()[0], data.next("val")[0]
+    shutil.copyfile(image, copy)
+    yield "duplicate across splits", copy.stem
+    image, like = data.next()[0], data.next("val")[0]
+    like.write_bytes(jpeg((decoded(image.read_bytes()) * 0.9 + 8).astype(np.uint8), 80))
+    yield "near-duplicate across splits", like.stem
+
+
+def test_every_planted_fault_is_found_and_named_and_shown(root: Path, checked: Checked, tmp_path: Path) -> None:
+    planted = list(plant(root))
+    findings = checked(root)
+    missed = [
+        (kind, name)
+        for kind, name in planted
+        if not any(
+            finding.kind == kind and any(name in example.text for example in finding.examples) for finding in findings
+        )
+    ]
+    assert missed == []
+    severities = {finding.kind: finding.severity for finding in findings}
+    warnings = {"void mask", "empty mask", "small image", "near-duplicate across splits"}
+    for kind, _ in planted:
+        assert severities[kind] is (Severity.WARNING if kind in warnings else Severity.FAULT), kind
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for finding in findings:
+        assert finding.message[:40].replace("'", "&#39;") in html
+    for _, name in planted:
+        assert name in html
+
+
+def test_clean_data_has_no_fault(root: Path, checked: Checked, tmp_path: Path) -> None:
+    findings = checked(root)
+    assert [finding for finding in findings if finding.severity is Severity.FAULT] == []
+    assert {finding.kind for finding in findings} <= {"group across splits", "missing class"}
+    checked(root, task=check)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert html.count("data:image/jpeg;base64,") >= 6
+    assert not re.search(r"<script|<link|(src|href)=.http", html)
+
+
+@pytest.mark.skipif(not CAMVID.is_dir(), reason="the shared CamVid is not here")
+def test_the_recording_that_train_and_val_of_camvid_share_is_told(checked: Checked, tmp_path: Path) -> None:
+    copied(tmp_path / "data")
+    (shared,) = [finding for finding in checked(tmp_path / "data") if finding.kind == "group across splits"]
+    assert shared.severity is Severity.WARNING
+    assert "0016E5" in shared.examples[0].text
+
+
+def test_faults_end_in_one_error_and_the_data_stays_as_it_is(
+    checked: Checked, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    drawn(tmp_path / "data")
+    image, mask = Data(tmp_path / "data").next()
+    cut(image)
+    mask.with_name("left_over.png").write_bytes(mask.read_bytes())
+    before = {path: path.read_bytes() for path in (tmp_path / "data").rglob("*.*")}
+    with caplog.at_level(logging.INFO), pytest.raises(UserError, match=r"2 of \d findings would spoil a run"):
+        checked(tmp_path / "data", task=check)
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(told) == 2
+    assert image.name in "".join(told)
+    assert "left_over.png has no image" in "".join(told)
+    assert {path: path.read_bytes() for path in (tmp_path / "data").rglob("*.*")} == before
+
+
+def test_data_without_a_good_sample_is_told_with_its_faults(
+    checked: Checked, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_picture(tmp_path / "data/train/a.png", smooth_image(0, (48, 64)))
+    (tmp_path / "data/trainannot").mkdir()
+    with caplog.at_level(logging.INFO), pytest.raises(UserError, match="no image with a mask"):
+        checked(tmp_path / "data", task=check)
+    assert "a.png has no mask" in caplog.text
+
+
+def test_a_split_file_of_other_data_is_a_finding(checked: Checked, tmp_path: Path) -> None:
+    drawn(tmp_path / "data")
+    (tmp_path / "split.json").write_text('{"train": ["train/none"], "val": []}')
+    findings = checked(tmp_path / "data", f"dataset.split_file={tmp_path / 'split.json'}")
+    (split,) = [finding for finding in findings if finding.kind == "split"]
+    assert split.severity is Severity.FAULT
+    assert "train/none" in split.line()
+
+
+def test_a_check_writes_no_split_unless_it_is_asked_to(checked: Checked, tmp_path: Path) -> None:
+    drawn(tmp_path / "data")
+    checked(tmp_path / "data", f"dataset.split_file={tmp_path / 'split.json'}")
+    assert not (tmp_path / "split.json").exists()
+
+
+def test_a_second_check_reads_the_scans_of_the_first(
+    checked: Checked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn(tmp_path / "data")
+    (tmp_path / "data/train/train0_0000.jpg").write_bytes((tmp_path / "data/val/val0_0000.jpg").read_bytes())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = checked(tmp_path / "data")
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npz")}
+    assert sorted(path.name.split("-")[0] for path in kept) == ["images", "masks"]
+    assert checked(tmp_path / "data") == first
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npz")} == kept
+
+
+@pytest.mark.parametrize("method", ["random", "grouped", "stratified"])
+def test_a_new_split_is_written_and_read_back(method: str, checked: Checked, tmp_path: Path) -> None:
+    drawn(tmp_path / "data")
+    shares = "dataset.split={train:0.5,val:0.25,test:0.25}"
+    checked(tmp_path / "data", f"write_split={tmp_path / 'split.json'}", f"split_method={method}", shares)
+    split = read_split(tmp_path / "split.json")
+    sizes = [len(split[part]) for part in ("train", "val", "test")]
+    assert sizes == ([11, 5, 5] if method == "random" else [2, 1, 1])
+    findings = checked(tmp_path / "data", f"dataset.split_file={tmp_path / 'split.json'}")
+    assert any(finding.kind == "group across splits" for finding in findings) is (method == "random")
+
+
+def test_folds_are_written_beside_each_other_and_nothing_is_overwritten(checked: Checked, tmp_path: Path) -> None:
+    drawn(tmp_path / "data")
+    options = (f"write_split={tmp_path / 'split.json'}", "folds=4", "dataset.split={train:0.8,val:0.2,test:0.0}")
+    checked(tmp_path / "data", *options)
+    folds = [read_split(tmp_path / f"split_fold{fold}.json") for fold in range(4)]
+    assert sorted(name for fold in folds for name in fold["val"]) == ["train0", "train1", "val0", "val1"]
+    with pytest.raises(UserError, match=r"split_fold0\.json exists"):
+        checked(tmp_path / "data", *options)
+    checked(tmp_path / "data", *options, "dataset.force_resplit=true")
+
+
+def test_a_manifest_is_a_data_set(checked: Checked, tmp_path: Path) -> None:
+    drawn(tmp_path / "data")
+    manifest = tmp_path / "lists" / "manifest.csv"
+    checked(tmp_path / "data", f"write_split={manifest}", "dataset.split={train:0.5,val:0.5,test:0.0}")
+    names = "[sky,building,pole,road,pavement,tree,sign,fence,car,pedestrian,bicyclist,void]"
+    findings = checked(manifest.parent, f"dataset.classes={names}", dataset="grocery")
+    assert [finding for finding in findings if finding.severity is Severity.FAULT] == []
+    lines = manifest.read_text().splitlines()
+    assert lines[0] == "image,mask,split,group"
+    assert len(lines) == 1 + TRAIN + VAL
+    assert all(line.startswith("../data/") for line in lines[1:])
+
+
+def test_what_cannot_be_is_told_before_the_data_is_read(checked: Checked, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        checked(tmp_path / "nowhere", "write_split=split.txt", "folds=1", "split_method=fair")
+    for option in ("write_split=split.txt", "folds=1", "split_method=fair"):
+        assert option in str(error.value)
+
+
+def test_the_reader_goes_on_with_what_is_good_only_for_the_check(tmp_path: Path) -> None:
+    drawn(tmp_path / "data")
+    Data(tmp_path / "data").next()[1].unlink()
+    with pytest.raises(UserError, match="has no mask"):
+        camvid(str(tmp_path / "data"), [f"class {index}" for index in range(12)])

@@ -1,0 +1,90 @@
+"""What evaluation says of a run folder, and of options, that it cannot use."""
+
+from pathlib import Path
+
+import pytest
+
+from segmentation.apps.evaluate import evaluate_run
+from segmentation.apps.train import write_description
+from segmentation.build import build_source, build_split, sample_keys
+from segmentation.errors import UserError
+from segmentation.runtime.run_folder import RunFolder
+from tests.conftest import Compose
+
+
+@pytest.fixture
+def folder(small: Compose, tmp_path: Path) -> RunFolder:
+    """As train.py describes a run, before there is a checkpoint."""
+    cfg = small()
+    source = build_source(cfg.dataset)
+    folder = RunFolder(tmp_path / "run")
+    write_description(folder, cfg, source, sample_keys(build_split(cfg.dataset, source)), {})
+    return folder
+
+
+def test_a_described_run_lacks_nothing_but_a_checkpoint(folder: RunFolder, composed: Compose) -> None:
+    with pytest.raises(UserError, match="no checkpoint yet"):
+        evaluate_run(composed(f"run={folder.path}", name="evaluate"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("config.yaml", None, "is no run folder"),
+        ("config.yaml", "", "config.yaml is damaged"),
+        ("config.yaml", "- a\n- b", "config.yaml is damaged"),
+        ("config.yaml", "a: [1,\nb: {", "config.yaml is damaged"),
+        ("config.yaml", "dataset: {root: x}", "config.yaml is damaged"),
+        ("classes.json", None, "classes.json is missing"),
+        ("classes.json", "[1]", "classes.json is damaged"),
+        ("classes.json", '{"classes": [{"color": [0, 0, 0]}], "ignore_index": 255}', "classes.json is damaged"),
+        ("splits.json", None, "splits.json is missing"),
+        ("splits.json", '{"train"', "splits.json is damaged"),
+        ("splits.json", "3", "splits.json is damaged"),
+    ],
+)
+def test_a_damaged_run_folder_is_one_line_that_names_the_file(
+    folder: RunFolder, composed: Compose, name: str, content: str | None, says: str
+) -> None:
+    if content is None:
+        (folder.path / name).unlink()
+    else:
+        (folder.path / name).write_text(content)
+    with pytest.raises(UserError, match=says) as error:
+        evaluate_run(composed(f"run={folder.path}", name="evaluate"))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["run=5"], "run=5 is no run folder"),
+        (["run=null"], "run=null"),
+        (["device=foo"], "device=foo: expected auto, cpu"),
+        (["min_mIoU=abc"], "min_mIoU=abc: expected a number"),
+        (["checkpoint=null"], "checkpoint=null: expected best, last"),
+        (["split=null"], "split=null: expected train, val, test"),
+        (["batch_size=true"], "batch_size=true"),
+        (["num_workers=-1"], "num_workers=-1"),
+        (["+chekpoint=best"], "did you mean checkpoint"),
+        (["+dataset.labels=x"], "dataset.labels: there is no such key; known are root"),
+        (["dataset=david", "dataset.root={root}", "dataset.split=null"], "dataset.split=null: expected train, val"),
+        (["dataset=david", "dataset.root={root}", "dataset.split={{train:null,val:null}}"], "train and val are null"),
+        (["dataset=david", "dataset.root={root}", "+dataset.lables=x"], "did you mean labels"),
+    ],
+)
+def test_an_impossible_option_is_one_line(
+    folder: RunFolder, composed: Compose, tiny_root: Path, overrides: list[str], says: str
+) -> None:
+    given = [override.format(root=tiny_root) for override in overrides]
+    with pytest.raises(UserError) as error:
+        evaluate_run(composed(f"run={folder.path}", *given, name="evaluate"))
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_all_impossible_options_are_told_at_once(folder: RunFolder, composed: Compose) -> None:
+    with pytest.raises(UserError) as error:
+        evaluate_run(composed(f"run={folder.path}", "device=foo", "weights=swa", name="evaluate"))
+    for fault in ("2 faults", "device=foo", "weights=swa"):
+        assert fault in str(error.value)

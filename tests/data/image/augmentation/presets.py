@@ -1,0 +1,43 @@
+"""The augmentations of conf/, built as the command line builds them."""
+
+from functools import cache
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from segmentation.data.image.augmentation.options import Augmentation
+from segmentation.data.image.augmentation.transforms import Transforms, transforms_of
+from tests.data.image.david_files import CONF
+
+NAMES = sorted(path.stem for path in (CONF / "augmentation").glob("*.yaml"))
+
+
+def entries_of(name: str) -> list[dict[str, dict[str, Any]]]:
+    """What `augmentation.transforms` lists."""
+    content: Any = OmegaConf.to_container(_composed(name).transforms)
+    return list(content)
+
+
+def augmentation(name: str, *overrides: str) -> Augmentation:
+    made: Augmentation = instantiate(_composed(name, *overrides), _convert_="all")
+    return made
+
+
+def transforms(name: str, *overrides: str) -> Transforms:
+    return augmentation(name, *overrides).for_training()
+
+
+def always(entry: dict[str, dict[str, Any]]) -> Transforms:
+    """One transform alone, every time."""
+    ((name, parameters),) = entry.items()
+    return transforms_of([{name: {**parameters, "p": 1.0}}], ignore_index=255)
+
+
+@cache
+def _composed(name: str, *overrides: str) -> Any:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", [f"augmentation={name}", *overrides])
+    OmegaConf.resolve(cfg.augmentation)
+    return cfg.augmentation
