@@ -1,4 +1,4 @@
-# make demo | test | lint | train | evaluate | check | bench | soak | augmentations | tensorboard | clean
+# make demo | test | lint | train | evaluate | check | bench | bench-data | soak | augmentations | schedule | tensorboard | clean
 # Options: make train ARGS="model=unet dataset=david dataset.root=PATH", make evaluate RUN=outputs/default/DATE
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ ARGS ?=
 RUN ?= $(shell ls -td outputs/*/*/config.yaml 2>/dev/null | head -1 | xargs -r dirname)
 DEMO_RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: demo install test lint train evaluate check bench soak augmentations tensorboard clean
+.PHONY: demo install test lint train evaluate check bench bench-data soak contract models augmentations schedule tensorboard clean
 
 demo: $(VENV)/.installed  ## install, draw a small data set, train on it, evaluate, fail below the expected score
 	$(BIN)/python train.py experiment=demo hydra.run.dir=$(DEMO_RUN)
@@ -30,10 +30,13 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 test: $(VENV)/.installed-dev  ## the tests, under 12 minutes on two cores
-	$(BIN)/python -m pytest -m "not soak" $(ARGS)
+	$(BIN)/python -m pytest -m "not soak and not contract" $(ARGS)
 
 soak: $(VENV)/.installed-dev  ## the tests that take minutes
 	$(BIN)/python -m pytest -m soak $(ARGS)
+
+contract: $(VENV)/.installed-dev  ## every model compiled and exported; writes the table in docs/models.md (ONNX: if onnxscript and onnxruntime are installed)
+	SUPPORT_PAGE=docs/models.md $(BIN)/python -m pytest -m "contract or not contract" tests/models/image/test_contract.py $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -52,8 +55,17 @@ check: $(VENV)/.installed  ## of a data set: make check ARGS="dataset=david data
 bench: $(VENV)/.installed-dev  ## what the loop costs, and the time to the first step
 	$(BIN)/python -m tests.bench.training
 
+models: $(VENV)/.installed  ## architectures and encoders: make models ARGS="resnet*", ARGS="tu-convnext*"
+	$(BIN)/python -m segmentation.apps.models $(ARGS)
+
+bench-data: $(VENV)/.installed-dev  ## images/s of one loading process beside decoding and the usual way; memory of workers
+	$(BIN)/python -m tests.bench.data
+
 augmentations: $(VENV)/.installed  ## a picture of 16 augmented training samples: make augmentations ARGS="augmentation=strong"
 	$(BIN)/python augmentations.py $(ARGS)
+
+schedule: $(VENV)/.installed  ## a picture of the learning rates: make schedule ARGS="scheduler=one_cycle trainer.epochs=80"
+	$(BIN)/python schedule.py $(ARGS)
 
 tensorboard: $(VENV)/.installed
 	$(BIN)/tensorboard --logdir outputs

@@ -25,11 +25,6 @@ def labels_from(outputs: Outputs) -> Tensor:
     return (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.max(dim=1).indices
 
 
-def label_maps_from(outputs: Outputs) -> Tensor:
-    """Of labels that do not exclude each other: `[B, L, *S]`, bool, where each holds, that is its logit is above 0."""
-    return logits_from(outputs).detach() > 0
-
-
 def at_size_of(outputs: Outputs, target: Tensor) -> Tensor:
     """The logits at the size of `target`, `[B, *S]` or `[B, L, *S]`, interpolated bilinearly where the sizes differ.
 

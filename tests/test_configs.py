@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from segmentation.apps.config_check import RULES, check_config, faults_in
+from segmentation.apps.config.check import check_config, faults_in
+from segmentation.apps.config.rules import RULES
 from segmentation.apps.train import train
-from segmentation.build import make
+from segmentation.build.make import make
 from segmentation.errors import UserError
 from segmentation.runtime.files import read_json
 from segmentation.runtime.run_folder import RunFolder
@@ -18,6 +19,10 @@ from tests.data.image.layouts.every import LAYOUTS
 
 GROUPS = ("model", "dataset", "optimizer", "scheduler", "loss", "trainer", "augmentation", "experiment")
 SHIPPED = [f"{group}={path.stem}" for group in GROUPS for path in sorted((ROOT / "conf" / group).glob("*.yaml"))]
+NEEDED = {  # what a choice does not go without
+    "loss=mask_classification": ("model=eomt",),
+    "model=own": ("model.network._target_=tests.models.image.own_network.OwnNetwork",),
+}
 
 
 @pytest.fixture
@@ -29,7 +34,7 @@ def shipped(small: Compose, composed: Compose, tmp_path: Path, monkeypatch: pyte
     def make(choice: str, *overrides: str) -> DictConfig:
         write = LAYOUTS.get(choice.removeprefix("dataset="))
         if write is None:
-            return small(choice, *overrides)
+            return small(choice, *NEEDED.get(choice, ()), *overrides)
         return composed(*write(tmp_path / "data"), *SMALL, *overrides)
 
     return make
@@ -79,7 +84,22 @@ def paths_in(node: Any, path: str = "") -> set[str]:
         ("trainer.ema_decay=1.0", "ema_decay=1.0"),
         ("optimizer.lr=-0.1", "optimizer.lr=-0.1"),
         ("optimizer.layer_decay=1.2", "layer_decay=1.2"),
-        ("scheduler.warmup=2", "scheduler.warmup=2"),
+        ("trainer.batch_size=many", "at least 1, or auto"),
+        ("trainer={batch_size:auto,multi_scale:{range:[0.5,1.5]}}", "batch_size=auto: it needs batches of one size"),
+        ("trainer={find_lr:true,resume:auto}", "trainer.resume does not go with it"),
+        ("trainer.find_lr=maybe", "trainer.find_lr=maybe"),
+        ("trainer.gradient_clip_mode=agc", "norm, value or adaptive"),
+        (
+            "trainer={gradient_clip_mode:value,gradient_clip_val:null}",
+            "it needs a number for trainer.gradient_clip_val",
+        ),
+        ("trainer.freeze_encoder_epochs=0.5", "freeze_encoder_epochs=0.5"),
+        ("optimizer.groups={pattern:head}", "optimizer.groups={"),
+        ("optimizer.groups=[{lr:0.1}]", "expected a list of {pattern: NAME"),
+        ("optimizer.groups=[{pattern:head,lr:0.1,lr_multiplier:2}]", "lr or lr_multiplier"),
+        ("optimizer.groups=[{pattern:head,decay:0.1}]", "optimizer.groups=[{"),
+        ("scheduler.warmup=1.5", "scheduler.warmup=1.5"),
+        ("scheduler.warmup=-2", "or a whole number of epochs"),
         ("loss.class_weights=sqrt", "loss.class_weights=sqrt"),
         ("dataset.split.train=1.2", "dataset.split.train=1.2"),
         ("dataset.split={train:0.8,val:0.5}", "1.4"),
@@ -103,6 +123,10 @@ def paths_in(node: Any, path: str = "") -> set[str]:
         ("augmentation.ignore_index=0", "augmentation.ignore_index=0: expected dataset.ignore_index"),
         ("augmentation.crop.size=[256]", "augmentation.crop.size=[256]"),
         ("augmentation.crop.rare_probability=0.5", "it needs augmentation.crop.size"),
+        (
+            "augmentation.crop.size=[32,600]",
+            "augmentation.crop.size=[32, 600]: larger than dataset.image_size=[512, 512]",
+        ),
         ("+augmentation.crop.sizes=1", "did you mean size?"),
         ("augmentation.mixing=mosaic", "augmentation.mixing=mosaic"),
         ("augmentation.mixing.cutmix=2", "augmentation.mixing.cutmix=2"),
@@ -113,9 +137,14 @@ def paths_in(node: Any, path: str = "") -> set[str]:
         ("trainer.batch_by_size=true", "give dataset.image_size=null"),
         ("trainer.batch_pixels=100000", "it needs trainer.batch_by_size=true"),
         ("trainer.multi_scale.range=[0.5]", "trainer.multi_scale.range=[0.5]"),
+        ("trainer.multi_scale.range=[1.5,0.5]", "the smaller first"),
         ("trainer.multi_scale.sizes=[[100,128]]", "multiples of 32"),
         ("trainer.multi_scale={every:3,range:[0.5,1],sizes:[[32,32]]}", "leave one at null"),
         ("trainer.multi_scale.every=0", "trainer.multi_scale.every=0"),
+        ("dataset.cache=tape", "dataset.cache=tape: expected none, ram or disk"),
+        ("dataset.cache_gb=0", "dataset.cache_gb=0"),
+        ("trainer.max_bad_samples=-1", "trainer.max_bad_samples=-1"),
+        ("trainer.device_augmentation=2", "trainer.device_augmentation=2"),
         ("model._target_=segmentation.models.nothing", "segmentation.models.nothing"),
         ("dataset.split_seed=-1", "dataset.split_seed=-1"),
         ("dataset.split=null", "dataset.split=null"),
@@ -203,6 +232,16 @@ def test_sizes_of_batches_come_from_one_place(composed: Compose) -> None:
     assert "give augmentation.crop.size=null" in faults_in(composed(by_size, as_stored, crop))[0]
     assert "does not go with it" in faults_in(composed(by_size, as_stored, scale))[0]
     assert "give one" in faults_in(composed(as_stored, scale))[0]
+
+
+def test_what_the_device_cannot_augment_is_refused(composed: Compose) -> None:
+    on_device = "trainer.device_augmentation=true"
+    for preset in ("none", "light", "strong", "aerial", "defects"):
+        assert faults_in(composed(on_device, f"augmentation={preset}")) == []
+    (fault,) = faults_in(composed(on_device, "augmentation=driving"))
+    assert fault.startswith(f"{on_device}: the device does not know RandomShadow, MotionBlur, ImageCompression; ")
+    (fault,) = faults_in(composed(on_device, "augmentation.transforms=[Blurr]"))  # told once, by the list's own check
+    assert "Blurr is no transform" in fault
 
 
 def test_the_monitor_may_be_a_class_unless_it_is_ignored(composed: Compose) -> None:

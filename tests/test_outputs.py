@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from segmentation.outputs import at_size_of, label_maps_from, labels_from, logits_from
+from segmentation.outputs import at_size_of, labels_from, logits_from
 
 LOGITS = torch.tensor([[[[1.0, 5.0], [0.0, -3.0]], [[2.0, 4.0], [0.5, -4.0]], [[0.0, 9.0], [0.1, -5.0]]]])
 
@@ -33,11 +33,6 @@ def test_one_logit_tells_two_classes_apart() -> None:
     labels = labels_from(torch.tensor([[[2.0, -1.0, 0.0]]]))
     assert labels.tolist() == [[1, 0, 0]]
     assert labels.dtype == torch.int64
-
-
-def test_label_maps_hold_where_the_logit_is_above_zero() -> None:
-    maps = label_maps_from({"out": torch.tensor([[[2.0, -1.0], [0.0, 0.1]]]).requires_grad_()})
-    assert maps.tolist() == [[[True, False], [False, True]]]
 
 
 def test_logits_of_the_right_size_are_left_as_they_are() -> None:

@@ -6,16 +6,12 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from segmentation.apps.config_check import faults_in, raise_faults
+from segmentation.apps.config.check import faults_in, raise_faults
 from segmentation.apps.describe import count_pixels
-from segmentation.build import (
-    asks_for_counts,
-    build_feed,
-    build_options,
-    build_source,
-    build_split,
-    draw_training_grid,
-)
+from segmentation.build.class_weights import asks_for_counts
+from segmentation.build.data import build_source, build_split
+from segmentation.build.feed import build_feed, draw_training_grid
+from segmentation.build.training import build_options
 from segmentation.runtime.files import write_atomically
 
 log = logging.getLogger("segmentation")

@@ -7,16 +7,18 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from segmentation.apps.check_report import check_page, share_table
-from segmentation.apps.config_check import faults_in_check, raise_faults
+from segmentation.apps.config.check import faults_in_check, raise_faults
 from segmentation.apps.describe import count_pixels, refuse_faults, scan_and_tell, tell_findings
-from segmentation.apps.new_split import make_splits, refuse_existing, save_splits
-from segmentation.build import Parts, asks_for_counts, build_source, build_split, image_size, sample_keys
-from segmentation.data.faults import Noted, noting_faults
+from segmentation.apps.new_split import make_splits, refuse_existing, refuse_manifest, save_splits
+from segmentation.build.class_weights import asks_for_counts
+from segmentation.build.data import Parts, build_source, build_split, image_size, sample_keys
+from segmentation.data.faults import Noted, files_of, noting_faults
 from segmentation.data.image.check.duplicates import duplicate_findings
 from segmentation.data.image.check.findings import Example, Finding, Severity, faults_among
 from segmentation.data.image.check.images import ImageScan, image_findings, scan_images
 from segmentation.data.image.check.masks import mask_findings
 from segmentation.data.image.check.sizes import size_findings
+from segmentation.data.image.check.videos import video_findings
 from segmentation.data.image.files import Size
 from segmentation.data.image.scan import MaskScan
 from segmentation.data.image.source import ImageSource
@@ -53,6 +55,7 @@ def look_for_faults(cfg: DictConfig) -> list[Finding]:
     raise_faults(faults_in_check(cfg))
     refuse_existing(cfg)
     source, findings = readable(cfg.dataset)
+    refuse_manifest(cfg, source)
     scans = scan_all(source)
     if cfg.write_split:
         splits = make_splits(cfg, source, scans.masks)
@@ -85,7 +88,10 @@ def readable(dataset: DictConfig) -> tuple[ImageSource, list[Finding]]:
 
 
 def _of_reader(noted: Noted) -> list[Finding]:
-    return [Finding("files", Severity.FAULT, title, tuple(map(Example, faults))) for title, faults in noted]
+    return [
+        Finding("files", Severity.FAULT, title, tuple(Example(str(fault), (), files_of(fault)) for fault in faults))
+        for title, faults in noted
+    ]
 
 
 def parts_now(dataset: DictConfig, source: ImageSource) -> tuple[Parts, list[Finding]]:
@@ -116,17 +122,20 @@ def findings_in(source: ImageSource, parts: Parts, scans: Scans, wanted: Size | 
         *mask_findings(source, scans.masks, sample_keys(parts)),
         *size_findings(scans.images, scans.masks, wanted),
         *duplicate_findings(scans.images, parts),
+        *video_findings(scans.images, parts),
     ]
 
 
-def check_before_training(cfg: DictConfig, source: ImageSource, parts: Parts) -> MaskScan | None:
-    """As trainer.check_data says; None where the masks were not read, which nothing in `cfg` needs then.
+def check_before_training(cfg: DictConfig, source: ImageSource, parts: Parts, resumes: bool) -> MaskScan | None:
+    """As trainer.check_data says, of a run that `resumes` no more than its losses and sampling ask for; None where the
+    masks were not read.
 
     Raises `UserError` with all faults together.
     """
-    if cfg.trainer.check_data == "quick":
+    how = "off" if resumes else cfg.trainer.check_data
+    if how == "quick":
         return scan_and_tell(source, parts)
-    if cfg.trainer.check_data == "full":
+    if how == "full":
         scans = scan_all(source)
         findings = findings_in(source, parts, scans, image_size(cfg.dataset))
         refuse_faults(source, findings)

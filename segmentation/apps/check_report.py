@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from segmentation.build import Parts
+from segmentation.build.data import Parts
 from segmentation.data.image.check.findings import Example, Finding, Severity
-from segmentation.data.image.check.pictures import image_picture, sample_picture
+from segmentation.data.image.check.pictures import file_picture, image_picture, sample_picture
 from segmentation.data.image.scan import MaskScan
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.reports.page import Bars, Block, Listing, Pictures, Section, Table, Text, page
 
-SHOWN_OF_FINDING = 3  # examples with a picture
+SHOWN_OF_FINDING = {Severity.FAULT: 5, Severity.WARNING: 3, Severity.NOTE: 1}  # examples with a picture
 SHOWN_OF_PART = 3  # samples
 MOST_SIZES = 12  # different sizes that get a bar each
 
@@ -57,7 +57,10 @@ def _keys(samples: Sequence[ImageSample]) -> list[str]:
 
 
 def _share(count: int, total: int) -> str:
-    return f"{count / total:.2%}" if total else "-"
+    """Two decimals, or the first digit that is not zero."""
+    if not total:
+        return "-"
+    return f"{count / total:.2%}" if count * 10_000 >= total or not count else f"{100 * count / total:.1g}%"
 
 
 def _findings(source: ImageSource, findings: Sequence[Finding]) -> Iterator[Block]:
@@ -71,7 +74,7 @@ def _findings(source: ImageSource, findings: Sequence[Finding]) -> Iterator[Bloc
                 yield Listing([example.text for example in finding.examples])
             shown = [
                 picture
-                for example in finding.examples[:SHOWN_OF_FINDING]
+                for example in finding.examples[: SHOWN_OF_FINDING[severity]]
                 for picture in _shown(source, by_key, example)
             ]
             if shown:
@@ -81,12 +84,11 @@ def _findings(source: ImageSource, findings: Sequence[Finding]) -> Iterator[Bloc
 def _shown(
     source: ImageSource, by_key: Mapping[str, ImageSample], example: Example
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """One sample with its mask, several by their images."""
+    """One sample with its mask, several by their images, files of no sample as they are."""
     draw = sample_picture if len(example.keys) == 1 else image_picture
-    for key in example.keys:
-        picture = draw(source, by_key[key])
-        if picture is not None:
-            yield key, picture
+    pictures = [(key, draw(source, by_key[key])) for key in example.keys]
+    pictures += [(str(path), file_picture(path)) for path in example.files]
+    yield from ((caption, picture) for caption, picture in pictures if picture is not None)
 
 
 def _class_bars(source: ImageSource, parts: Parts, masks: MaskScan) -> Bars:
@@ -95,8 +97,9 @@ def _class_bars(source: ImageSource, parts: Parts, masks: MaskScan) -> Bars:
     for index, name in enumerate(source.classes.names):
         values = {}
         for part, pixels in counts.items():
-            share = pixels[:, index].sum() / max(pixels.sum(), 1)
-            values[part] = (float(share), f"{share:.2%} in {(pixels[:, index] > 0).sum()} of {len(pixels)} images")
+            count, total = int(pixels[:, index].sum()), int(pixels.sum())
+            told = f"{_share(count, total)} in {(pixels[:, index] > 0).sum()} of {len(pixels)} images"
+            values[part] = (count / max(total, 1), told)
         rows.append((name, values))
     return Bars(rows, dict(zip(source.classes.names, source.classes.colors, strict=True)))
 

@@ -38,6 +38,7 @@ def one_line_errors(hydra_main: Callable[[], Any]) -> Callable[[], Any]:
     @wraps(hydra_main)
     def run() -> Any:
         load_dotenv(Path.cwd() / ".env")  # what is set already stays
+        sys.path.append(str(Path.cwd()))  # for models of the user's own; last, so that they hide nothing
         os.environ[FULL_ERROR] = "1"  # lets errors of the composition through to here
         try:
             return hydra_main()
@@ -81,7 +82,7 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 def _explained(error: Exception) -> UserError:
     told = str(error)
     if "Could not override" in told or NO_CHOICE in told:
-        from segmentation.apps.config_check import told_together  # imports PyTorch: seconds, for errors only
+        from segmentation.apps.config.check import told_together  # imports PyTorch: seconds, for errors only
 
         faults = faults_of_command_line()
         if faults:
@@ -113,7 +114,7 @@ def _alternatives(word: str) -> list[str]:
 
 def _faults_of_job(script: Path, overrides: Sequence[str]) -> list[str]:
     """Groups without a choice are left at their default and keys that Hydra refuses let in, then all is checked."""
-    from segmentation.apps.config_check import faults_in, faults_in_check, faults_in_evaluation
+    from segmentation.apps.config.check import faults_in, faults_in_check, faults_in_evaluation
 
     others = {"evaluate": faults_in_evaluation, "check": faults_in_check}
     name, check = (script.stem, others[script.stem]) if script.stem in others else ("config", faults_in)

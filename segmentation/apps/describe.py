@@ -7,9 +7,9 @@ from typing import Any
 from omegaconf import DictConfig
 from torch import nn
 
-from segmentation.build import Parts, sample_keys
+from segmentation.build.data import Parts, sample_keys
 from segmentation.classes import Classes
-from segmentation.data.image.check.findings import Finding, Severity, faults_among
+from segmentation.data.image.check.findings import Finding, Severity, faults_among, number
 from segmentation.data.image.check.masks import mask_findings
 from segmentation.data.image.scan import MaskScan, scan_masks
 from segmentation.data.image.source import ImageSource
@@ -52,7 +52,7 @@ def refuse_faults(source: ImageSource, findings: Sequence[Finding]) -> None:
     tell_findings([finding for finding in findings if finding not in faults])
     if faults:
         raise gathered(
-            f"{source.title} has {len(faults)} faults that would spoil the run; check.py shows them, "
+            f"{source.title} has {number(len(faults), 'fault')} that would spoil the run; check.py shows more, "
             "trainer.check_data=off starts all the same",
             [fault.line() for fault in faults],
         )

@@ -9,17 +9,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from segmentation.apps.config_check import faults_in_dataset, faults_in_evaluation, raise_faults
+from segmentation.apps.config.check import faults_in_dataset, faults_in_evaluation, raise_faults
 from segmentation.apps.describe import scan_and_tell
-from segmentation.build import (
-    build_loss,
-    build_model,
-    build_options,
-    build_source,
-    build_split,
-    evaluation_images,
-    evaluation_loader,
-)
+from segmentation.build.data import build_source, build_split
+from segmentation.build.feed import evaluation_images, evaluation_loader
+from segmentation.build.model import build_loss, build_model
+from segmentation.build.training import build_options
 from segmentation.classes import Classes
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.splits import assign, read_split

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from segmentation.data.image.layouts.manifest import write_manifest
+from segmentation.data.image.layouts.manifest import can_be_listed, write_manifest
 from segmentation.data.image.scan import MaskScan
 from segmentation.data.image.source import ImageSource
 from segmentation.data.splits import Deal, Split, assign, in_order, split_folds, split_groups, write_split
@@ -46,6 +46,14 @@ def refuse_existing(cfg: DictConfig) -> None:
     if existing and not cfg.dataset.force_resplit:
         raise UserError(
             f"write_split: {existing[0]} exists; name another file, or overwrite it with dataset.force_resplit=true"
+        )
+
+
+def refuse_manifest(cfg: DictConfig, source: ImageSource) -> None:
+    """Before the work: of masks that are painted, or frames of a video file, there are no files to list."""
+    if cfg.write_split and Path(cfg.write_split).suffix.lower() == MANIFEST and not can_be_listed(source.samples):
+        raise UserError(
+            f"write_split={cfg.write_split}: this data has no image and mask file for each sample; give a .json"
         )
 
 

@@ -1,50 +1,44 @@
 """Training: announce, build, pass the objects to the loop, and leave a complete run folder."""
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
-from torch.amp import GradScaler
 
+from segmentation.apps.batch_size import find_batch_size
 from segmentation.apps.check import check_before_training
-from segmentation.apps.config_check import check_config
+from segmentation.apps.config.check import check_config
 from segmentation.apps.describe import describe_model, tell_class_weights
-from segmentation.build import (
-    build_feed,
-    build_loss,
-    build_model,
-    build_optimizer,
-    build_options,
-    build_schedule,
-    build_source,
-    build_split,
-    draw_training_samples,
-    fill_class_weights,
-    sample_keys,
-)
-from segmentation.data.image.source import ImageSample, ImageSource
+from segmentation.apps.find_lr import find_lr
+from segmentation.apps.resume import batch_size_of, find_checkpoint_to_resume, flat, resume, split_of
+from segmentation.build.class_weights import fill_class_weights
+from segmentation.build.data import build_source, build_split, sample_keys
+from segmentation.build.feed import build_feed, draw_training_samples, first_training_samples
+from segmentation.build.model import build_loss, build_model
+from segmentation.build.training import build_options, build_state
+from segmentation.data.image.source import ImageSource
 from segmentation.data.sampler import TrainingBatches
-from segmentation.data.splits import Split, assign, read_split, write_split
-from segmentation.engine.checkpoints import adopt_checkpoints
-from segmentation.engine.ema import exponential_average, running_average
+from segmentation.data.splits import Split, write_split
+from segmentation.engine.freeze import encoder_of
 from segmentation.engine.layer_decay import describe_groups
-from segmentation.engine.loop import Feed, Spent, Task, fit, steps_in
+from segmentation.engine.loop import Spent, fit
 from segmentation.engine.options import TrainerOptions
 from segmentation.engine.record import Recorder
-from segmentation.engine.state import Progress, TrainState
-from segmentation.errors import UserError, gathered
+from segmentation.engine.state import Progress
+from segmentation.engine.task import Feed, Task
+from segmentation.errors import UserError
 from segmentation.metrics.segmentation import SegmentationMetric
+from segmentation.models.batch_norm import norms_of_single_values
 from segmentation.reports.curves import draw_curves
-from segmentation.runtime.checkpoint import load_checkpoint
 from segmentation.runtime.console import table_text
 from segmentation.runtime.device import choose_device, choose_precision, describe_device
 from segmentation.runtime.environment import describe_environment
 from segmentation.runtime.files import write_json, write_text
-from segmentation.runtime.run_folder import RunFolder, begin_log, read_written
+from segmentation.runtime.run_folder import RunFolder, begin_log
 from segmentation.runtime.seeds import seed_everything
 from segmentation.runtime.tracking import Tracker
 
@@ -71,19 +65,30 @@ def train(cfg: DictConfig, path: Path) -> float | None:
     adopt_classes(cfg, source)
     parts = split_of(resumed, source) if resumed else build_split(cfg.dataset, source)
     tell_split(source, sample_keys(parts))
-    scan = check_before_training(cfg, source, parts)
+    scan = check_before_training(cfg, source, parts, resumes=resumed is not None)
     counts = None if scan is None else scan.counts_of(sample.key for sample in parts["train"])
     fill_class_weights(cfg.loss, counts)
     tell_class_weights(cfg.loss, source.classes)
+    if cfg.trainer.batch_size == "auto":
+        cfg.trainer.batch_size = (
+            batch_size_of(resumed) if resumed else find_batch_size(cfg, source, parts, counts, device, precision)
+        )
     options = build_options(cfg, validates=bool(parts["val"]))
 
     seed_everything(cfg.seed)
     feed = build_feed(cfg, source, parts, options, counts)
     model = build_model(cfg.model, source.classes, options, device, pretrained=resumed is None)
-    refuse_single_images(model, feed, options.batch_size)
+    refuse_single_images(model, feed, options.batch_size, device)
+    if options.freeze_encoder_epochs:
+        encoder_of(model)
     log.info("model: %s", describe_model(cfg.model, model))
     task = Task(build_loss(cfg.loss, device), SegmentationMetric(source.classes), device, precision)
     state = build_state(cfg, model, feed, task, options)
+    log.info("%s", table_text("parameter groups", *describe_groups(state.optimizer.param_groups)))
+    if options.find_lr:
+        begin_log()
+        find_lr(cfg, state, feed, task, options, folder)
+        return None
     if resumed is not None:
         resume(state, resumed, folder, cfg)
 
@@ -143,107 +148,18 @@ def hydras_record(cfg: DictConfig) -> dict[str, str]:
     return {f"{name}.yaml": OmegaConf.to_yaml(part) for name, part in parts.items()}
 
 
-@dataclass(frozen=True)
-class Resumed:
-    """The checkpoint that training goes on from."""
-
-    path: Path
-    content: dict[str, Any]
-
-    def __str__(self) -> str:
-        return f"{self.path} (epoch {self.content['progress']['epoch']})"
-
-
-def find_checkpoint_to_resume(choice: str | None, folder: RunFolder) -> Resumed | None:
-    """None for a run from the start. Raises `UserError` rather than start anew over a run that is there, or when a
-    checkpoint that is named is missing.
-    """
-    last = folder.checkpoint("last")
-    if choice is None:
-        if last.is_file():
-            raise UserError(
-                f"{folder.path} holds a run already: trainer.resume=auto goes on, another hydra.run.dir starts"
-            )
-        return None
-    if choice == "auto" and not last.is_file():
-        log.info("trainer.resume=auto: %s holds no checkpoint, training starts from the beginning", folder.path)
-        return None
-    path = last if choice == "auto" else Path(choice)
-    if last.is_file() and path.resolve().parent != folder.checkpoints.resolve():
-        raise UserError(f"{folder.path} holds another run already: give the run that goes on a new hydra.run.dir")
-    content = load_checkpoint(path)
-    if "progress" not in content:
-        raise UserError(f"trainer.resume={choice} holds weights only: name last.pt, best.pt or epoch_XXX.pt")
-    resumed = Resumed(path, content)
-    log.info("training goes on from %s", resumed)
-    return resumed
-
-
-def split_of(resumed: Resumed, source: ImageSource) -> dict[str, list[ImageSample]]:
-    """The samples that the run had: another split would validate on what was trained on."""
-    splits = RunFolder(resumed.path.parent.parent).splits
-    if not splits.is_file():
-        raise UserError(f"{splits} is missing: a resumed run keeps its split; put the file back or start a new run")
-    return assign(source.samples, read_split(splits))
-
-
-def build_state(cfg: DictConfig, model: nn.Module, feed: Feed, task: Task, options: TrainerOptions) -> TrainState:
-    optimizer = build_optimizer(cfg, model)
-    log.info("%s", table_text("parameter groups", *describe_groups(optimizer.param_groups)))
-    total_steps, steps_per_epoch = steps_in(options, len(feed.train))
-    return TrainState(
-        model=model,
-        optimizer=optimizer,
-        schedule=build_schedule(cfg, optimizer, options, total_steps, steps_per_epoch),
-        scaler=GradScaler(task.device.type, enabled=task.precision.scale_gradients),
-        ema=None if options.ema_decay is None else exponential_average(model, options.ema_decay),
-        average=running_average(model) if options.average_start < 1 else None,
-    )
-
-
-def resume(state: TrainState, resumed: Resumed, folder: RunFolder, cfg: DictConfig) -> None:
-    """Raises `UserError` for a changed optimizer: its state, rates included, comes from the checkpoint."""
-    before = RunFolder(resumed.path.parent.parent).config
-    changes = differences(read_written(before, OmegaConf.load), cfg) if before.is_file() else []
-    fixed = [change for change in changes if change.startswith("optimizer.")]
-    if fixed:
-        raise gathered("a resumed run keeps its optimizer: leave these as they were, or start a new run", fixed)
-    state.load_state_dict(resumed.content)
-    adopt_checkpoints(resumed.path, folder, state.progress)
-    for change in changes:
-        log.warning("other than before: %s", change)
-
-
-def differences(before: Any, now: Any) -> list[str]:
-    """Where two configurations differ, less where the run goes."""
-    old, new = _flat(OmegaConf.to_container(before, resolve=True)), _flat(OmegaConf.to_container(now, resolve=True))
-    ignored = ("trainer.resume", "experiment_name")
-    names = [name for name in sorted(old.keys() | new.keys()) if name not in ignored]
-    return [
-        f"{name}: {old.get(name, 'absent')} -> {new.get(name, 'absent')}"
-        for name in names
-        if old.get(name) != new.get(name)
-    ]
-
-
-def _flat(node: Any, path: str = "") -> dict[str, Any]:
-    if not isinstance(node, dict):
-        return {path: node}
-    return {
-        name: value
-        for key, item in node.items()
-        for name, value in _flat(item, f"{path}.{key}" if path else key).items()
-    }
-
-
-def refuse_single_images(model: nn.Module, feed: Feed, batch_size: int) -> None:
+def refuse_single_images(model: nn.Module, feed: Feed, batch_size: int, device: torch.device) -> None:
     """A batch norm over a single value (one image, pooled to one pixel) has nothing to estimate."""
-    batch_norms = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
     batches, samples = feed.train.batch_sampler, len(feed.train.dataset)  # type: ignore[arg-type]
-    if batch_norms and isinstance(batches, TrainingBatches) and batches.smallest == 1:
+    if not isinstance(batches, TrainingBatches) or batches.smallest > 1:
+        return
+    _, (sample,) = first_training_samples(feed, 1)
+    norms = norms_of_single_values(model, sample.to(device).inputs)
+    if norms:
         raise UserError(
             f"trainer.batch_size={batch_size} with {samples} training images: the model's batch norms need at least "
-            "two images in a batch; raise trainer.batch_size (trainer.accumulate_grad_batches does not help)"
+            f"two images in a batch ({norms[0]} sees one value of a single one); raise trainer.batch_size "
+            "(trainer.accumulate_grad_batches does not help)"
         )
 
 
@@ -279,7 +195,7 @@ def finish(
     tracker = Tracker(folder, progress.step)
     best = progress.best_value
     chosen = {
-        name: value for name, value in _flat(OmegaConf.to_container(cfg, resolve=True)).items() if _is_plain(value)
+        name: value for name, value in flat(OmegaConf.to_container(cfg, resolve=True)).items() if _is_plain(value)
     }
     tracker.hyperparameters(chosen, {} if best is None else {options.monitor: best})
     tracker.close()

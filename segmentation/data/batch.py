@@ -1,5 +1,6 @@
 """A batch: what the loop passes along without opening it."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,12 @@ class Batch(NamedTuple):
     def size(self) -> int:
         """The number of samples."""
         return len(self.keys)
+
+    def singles(self) -> Iterator["Batch"]:
+        """Each sample as a batch of its own."""
+        for place in range(self.size):
+            only = slice(place, place + 1)
+            yield Batch(self.inputs[only], self.target[only], self.keys[only])
 
     def to(self, device: torch.device) -> "Batch":
         """Copies do not wait for the device where the memory is pinned."""

@@ -19,6 +19,7 @@ from tempfile import gettempdir
 from typing import Any, Literal
 
 import numpy as np
+import psutil
 
 from segmentation.data.fingerprint import cache_folder
 
@@ -28,6 +29,7 @@ if sys.platform != "win32":
 Layout = tuple[tuple[tuple[int, ...], str], ...]  # shape and data type of each array of an entry
 Place = Literal["ram", "disk"]
 ALIGNED = 64  # bytes
+USED = 0.8  # of what is free, at most: in the same memory loaders pass batches, on the same disk runs keep checkpoints
 MARK, WRITTEN = np.dtype("<u8"), 1 << 32  # a checksum of 32 bits, and a bit above it
 
 
@@ -109,8 +111,14 @@ def open_cache(place: Place, name: str, layouts: Sequence[Layout], limit: int, a
     path, ends = folder / name, _ends(layouts)
     others = [other for other in folder.iterdir() if other != path]
     _make_room(others, 0 if place == "ram" else all_limit - int(ends[_fitting(ends, limit)]))
-    free = shutil.disk_usage(folder).free + _size(path)
-    return ArrayCache(path, layouts, _fitting(ends, min(limit, free)), temporary=place == "ram")
+    most = min(limit, int(_free(place, folder) * USED) + _size(path))
+    return ArrayCache(path, layouts, _fitting(ends, most), temporary=place == "ram")
+
+
+def _free(place: Place, folder: Path) -> int:
+    """Bytes. What a system would let files in memory have may be more than there is."""
+    free = shutil.disk_usage(folder).free
+    return min(free, psutil.virtual_memory().available) if place == "ram" else free
 
 
 def _ram_folder() -> Path:

@@ -3,10 +3,24 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
+from typing import Self
 
 from segmentation.errors import gathered
 
-Noted = list[tuple[str, list[str]]]  # a title and its faults
+
+class FileFault(str):
+    """The line that tells a fault, with picture files that show it."""
+
+    files: tuple[Path, ...]
+
+    def __new__(cls, text: str, *files: Path) -> Self:
+        fault = super().__new__(cls, text)
+        fault.files = files
+        return fault
+
+
+Noted = list[tuple[str, list[str]]]  # a title and its faults, some of them of files
 _noted: ContextVar[Noted | None] = ContextVar("noted", default=None)
 
 
@@ -20,6 +34,14 @@ def refuse(title: str, faults: Sequence[str]) -> None:
     if noted is None:
         raise gathered(title, faults)
     noted.append((title, list(faults)))
+
+
+def counted(faults: Sequence[str]) -> str:
+    return f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
+
+
+def files_of(fault: str) -> tuple[Path, ...]:
+    return fault.files if isinstance(fault, FileFault) else ()
 
 
 @contextmanager

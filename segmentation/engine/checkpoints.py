@@ -4,6 +4,7 @@ import logging
 import math
 from pathlib import Path
 
+from segmentation.engine.ema import WeightAverage
 from segmentation.engine.options import TrainerOptions, better
 from segmentation.engine.state import Progress, TrainState
 from segmentation.errors import UserError
@@ -53,13 +54,15 @@ def save_checkpoints(folder: RunFolder, state: TrainState) -> None:
     if name in progress.kept:
         link_or_copy(pending, folder.checkpoint(name))
     if state.average is not None and int(state.average.n_averaged):
-        save_checkpoint(
-            folder.checkpoint("average"), {"model": state.average.module.state_dict(), "epoch": progress.epoch}
-        )
+        save_average(folder, state.average, progress.epoch)
     pending.replace(folder.checkpoint("last"))
     for file in folder.checkpoints.glob("epoch_*.pt"):
         if file.stem not in progress.kept:
             file.unlink()
+
+
+def save_average(folder: RunFolder, average: WeightAverage, epoch: int) -> None:
+    save_checkpoint(folder.checkpoint("average"), {"model": average.module.state_dict(), "epoch": epoch})
 
 
 def adopt_checkpoints(resumed: Path, folder: RunFolder, progress: Progress) -> None:

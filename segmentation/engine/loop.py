@@ -2,61 +2,32 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
-from torch.utils.data import DataLoader
 
-from segmentation.data.batch import Batch
 from segmentation.data.sampler import TrainingBatches
 from segmentation.engine.after_step import AfterStep
+from segmentation.engine.batch_norms import refresh_average
 from segmentation.engine.checkpoints import note_best, note_stopping, save_checkpoints, stopped_early
+from segmentation.engine.clipping import clip_gradients
 from segmentation.engine.evaluate import LossMean, evaluate
+from segmentation.engine.freeze import to_training
+from segmentation.engine.memory import explains_out_of_memory
 from segmentation.engine.options import TrainerOptions
-from segmentation.engine.record import Pictures, Recorder
+from segmentation.engine.record import Recorder
 from segmentation.engine.state import Progress, Row, TrainState
+from segmentation.engine.task import Feed, FollowsProgress, Task
 from segmentation.errors import UserError
-from segmentation.losses.base import Loss
-from segmentation.metrics.segmentation import SegmentationMetric
 from segmentation.outputs import Outputs
 from segmentation.runtime.console import progress_bar
-from segmentation.runtime.device import Precision, peak_memory_mb
+from segmentation.runtime.device import peak_memory_mb
 from segmentation.runtime.timing import Stopwatch
 
 log = logging.getLogger("segmentation")
 Forward = Callable[[Any], Outputs]
-TransformBatch = Callable[[Batch, int], Batch]
-
-
-def as_it_is(batch: Batch, number: int) -> Batch:
-    return batch
-
-
-@dataclass(frozen=True)
-class Feed:
-    """What training is fed with. `val` None: there is no validation. `draw` turns the model's answers to `pictures`
-    into named RGB pictures; `transform_batch(batch, number)` augments on the device, seeded by the number: epoch times
-    batches an epoch plus position. No two batches of a run share it, and a resumed run meets the same ones.
-    """
-
-    train: DataLoader[Batch]
-    val: DataLoader[Batch] | None
-    pictures: Sequence[Batch] = ()
-    draw: Callable[[Batch, Outputs], Pictures] | None = None
-    transform_batch: TransformBatch = as_it_is
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is optimised, how it is scored, where and in which precision it is computed."""
-
-    loss: Loss
-    metric: SegmentationMetric
-    device: torch.device
-    precision: Precision
 
 
 @dataclass
@@ -84,7 +55,7 @@ def fit(state: TrainState, feed: Feed, task: Task, options: TrainerOptions, reco
 
     while progress.step < total_steps and not stopped_early(progress, options):
         watch = Stopwatch()
-        with watch.measure("epoch"):
+        with explains_out_of_memory(options.batch_size, options.accumulate_grad_batches), watch.measure("epoch"):
             row: Row = {
                 "epoch": progress.epoch + 1,
                 **train_epoch(state, forward, feed, task, options, recorder, watch),
@@ -123,6 +94,8 @@ def fit(state: TrainState, feed: Feed, task: Task, options: TrainerOptions, reco
 
     if not recorder.folder.checkpoint("last").is_file():  # a run that was over already, resumed into a new folder
         save_checkpoints(recorder.folder, state)
+    if state.average is not None:
+        refresh_average(state, feed, task, recorder.folder)
     spent.ended = "early stopping" if stopped_early(progress, options) else "all steps done"
     return spent
 
@@ -149,16 +122,18 @@ def train_epoch(
     feed.train.batch_sampler.epoch = progress.epoch
     after_step, epoch_losses, recent_losses = AfterStep(state), LossMean(), LossMean()
     first_step = progress.step
-    state.model.train()
+    to_training(state.model, parameters, progress.epoch, options.freeze_encoder_epochs)
     task.metric.reset()
     recorder.start_epoch()
     if task.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(task.device)
 
     with watch.measure("training"), progress_bar(f"epoch {progress.epoch + 1}", steps) as bar:
-        for index, batch in enumerate(watch.waiting_for(feed.train, "data")):
+        for index, batch in enumerate(watch.waiting_for(feed.bad_samples.told_of(feed.train), "data")):
             batch = feed.transform_batch(batch.to(task.device), progress.epoch * batches + index)
             task.loss.progress = progress.step / total_steps
+            if isinstance(state.model, FollowsProgress):
+                state.model.progress = task.loss.progress
             with task.precision.autocast(task.device):
                 outputs = forward(batch.inputs)
             value = task.loss(outputs, batch.target)
@@ -170,10 +145,8 @@ def train_epoch(
                 continue
 
             scaler.unscale_(optimizer)
-            if options.gradient_clip_val is not None:
-                norm = nn.utils.clip_grad_norm_(parameters, options.gradient_clip_val, foreach=True)
-            elif scaler.is_enabled():
-                norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True)
+            limit, mode = options.gradient_clip_val, options.gradient_clip_mode
+            norm = clip_gradients(parameters, limit, mode, measure=scaler.is_enabled())
             after_step.settle()  # of the step before: it decides the rate of this one
             lr = optimizer.param_groups[-1]["lr"]
             scaler.step(optimizer)
@@ -208,8 +181,8 @@ def validate(state: TrainState, feed: Feed, task: Task) -> Row:
     """The EMA's scores where there is one, else the raw weights'."""
     assert feed.val is not None
     with progress_bar("validation", len(feed.val)) as bar:
-        model = state.evaluated_model
-        scores = evaluate(model, feed.val, task.loss, task.metric, task.device, task.precision, bar.advance)
+        model, batches = state.evaluated_model, feed.bad_samples.told_of(feed.val)
+        scores = evaluate(model, batches, task.loss, task.metric, task.device, task.precision, bar.advance)
     return {f"val/{name}": score for name, score in scores.items()}
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from segmentation.data.sampler import MultiScale
+from segmentation.engine.clipping import ClipMode
 
 Mode = Literal["min", "max"]
 
@@ -30,6 +31,8 @@ class TrainerOptions:
     batch_by_size: bool = False
     batch_pixels: int | None = None
     multi_scale: MultiScale = field(default_factory=MultiScale)
+    max_bad_samples: int = 0
+    device_augmentation: bool = False
     max_steps: int | None = None
     device: str = "auto"
     precision: str = "auto"
@@ -37,6 +40,9 @@ class TrainerOptions:
     compile: bool = False
     accumulate_grad_batches: int = 1
     gradient_clip_val: float | None = None
+    gradient_clip_mode: ClipMode = "norm"
+    freeze_encoder_epochs: int = 0
+    find_lr: bool = False
     ema_decay: float | None = None
     average_start: float = 0.5
     val_interval: int = 1

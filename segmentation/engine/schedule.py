@@ -1,16 +1,20 @@
 """Learning-rate schedules: pure functions of how far training is, giving a factor on the rate of every group.
 
 A factor leaves the ratios between the groups as layer-wise decay set them, which schedules with absolute rates do not.
+Durations are shares (0.1) or, as whole numbers, epochs (5): they become steps, or shares of steps, here.
 """
 
 import math
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any, Literal, Protocol
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 Interval = Literal["step", "epoch"]
+Duration = float  # a share; an int counts epochs
 Factor = Callable[[float], float]
 
 
@@ -26,11 +30,25 @@ class Schedule(Protocol):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None: ...
 
 
+def steps_of(duration: Duration, total_steps: int, steps_per_epoch: int) -> int:
+    """Of a share of all steps, or of a whole number of epochs."""
+    steps = duration * steps_per_epoch if isinstance(duration, int) else round(duration * total_steps)
+    return min(steps, total_steps)
+
+
+def share_of(end: Duration, total_steps: int, steps_per_epoch: int, warmup: Duration = 0) -> float:
+    """Where `end` lies in the steps after the warm-up: a share of them, or whole epochs from the start of the run."""
+    if not isinstance(end, int):
+        return end
+    before = steps_of(warmup, total_steps, steps_per_epoch)
+    return (end * steps_per_epoch - before) / max(total_steps - before, 1)
+
+
 class FactorSchedule(LambdaLR):
     """Step k (from 0) is taken at `rate * warm-up(k) * factor(progress)`.
 
     `progress` in [0, 1) is the share of all steps done before step k, or, with `interval="epoch"`, before its epoch.
-    The warm-up rises linearly over the first `warmup` share of all steps, from 1/n to 1 in n steps; `progress` counts
+    The warm-up rises linearly over the first steps, `warmup` of all, from 1/n to 1 in n steps; `progress` counts
     from its end. It reaches 1 after the last step: that one is a step short of it or, by epoch, an epoch. Steps that
     GradScaler skips (fp16) do not count, so that by epoch the rate then changes as many steps late.
     """
@@ -41,10 +59,10 @@ class FactorSchedule(LambdaLR):
         factor: Factor,
         total_steps: int,
         steps_per_epoch: int,
-        warmup: float = 0.0,
+        warmup: Duration = 0.0,
         interval: Interval = "step",
     ) -> None:
-        warmup_steps = round(warmup * total_steps)
+        warmup_steps = steps_of(warmup, total_steps, steps_per_epoch)
 
         def factor_at(step: int) -> float:
             if step < warmup_steps:
@@ -60,7 +78,7 @@ class FactorSchedule(LambdaLR):
 
 
 class PlateauSchedule:
-    """After a linear warm-up over the first `warmup` share of all steps, every rate is multiplied by `factor` when the
+    """After a linear warm-up over the first `warmup_steps`, every rate is multiplied by `factor` when the
     monitored value has not improved for more than `patience` measurements in a row.
     """
 
@@ -69,7 +87,7 @@ class PlateauSchedule:
     ) -> None:
         self._plateau = ReduceLROnPlateau(optimizer, mode=mode, factor=factor, patience=patience, threshold=1e-4, eps=0)
         self._optimizer, self._warmup_steps, self._step = optimizer, warmup_steps, 0
-        self._rates = [group["lr"] for group in optimizer.param_groups]
+        self._rates = [group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups]
         self._warm_up()
 
     def step(self) -> None:
@@ -93,7 +111,7 @@ class PlateauSchedule:
         self._plateau.load_state_dict(state_dict["plateau"])
 
 
-def constant(optimizer: Optimizer, total_steps: int, steps_per_epoch: int, warmup: float = 0.0) -> FactorSchedule:
+def constant(optimizer: Optimizer, total_steps: int, steps_per_epoch: int, warmup: Duration = 0.0) -> FactorSchedule:
     return FactorSchedule(optimizer, lambda _: 1.0, total_steps, steps_per_epoch, warmup)
 
 
@@ -101,23 +119,77 @@ def cosine(
     optimizer: Optimizer,
     total_steps: int,
     steps_per_epoch: int,
-    warmup: float = 0.0,
+    warmup: Duration = 0.0,
     min_factor: float = 0.0,
     interval: Interval = "step",
 ) -> FactorSchedule:
     """Half a cosine from 1 down to `min_factor` (Loshchilov and Hutter 2017, arXiv 1608.03983)."""
 
     def factor(progress: float) -> float:
-        return min_factor + (1 - min_factor) * 0.5 * (1 + math.cos(math.pi * progress))
+        return _half_cosine(progress, min_factor)
 
     return FactorSchedule(optimizer, factor, total_steps, steps_per_epoch, warmup, interval)
+
+
+def flat_cosine(
+    optimizer: Optimizer,
+    total_steps: int,
+    steps_per_epoch: int,
+    warmup: Duration = 0.0,
+    flat: Duration = 0.7,
+    min_factor: float = 0.0,
+    interval: Interval = "step",
+) -> FactorSchedule:
+    """The full rate until `flat` (a share of the training after the warm-up, or whole epochs), then half a cosine down
+    to `min_factor`.
+    """
+    falls_at = share_of(flat, total_steps, steps_per_epoch, warmup)
+
+    def factor(progress: float) -> float:
+        return _half_cosine(_after(falls_at, progress), min_factor)
+
+    return FactorSchedule(optimizer, factor, total_steps, steps_per_epoch, warmup, interval)
+
+
+def warm_restarts(
+    optimizer: Optimizer,
+    total_steps: int,
+    steps_per_epoch: int,
+    warmup: Duration = 0.0,
+    cycles: int = 3,
+    multiplier: float = 2.0,
+    min_factor: float = 0.0,
+    interval: Interval = "step",
+) -> FactorSchedule:
+    """`cycles` half cosines from 1 down to `min_factor`, each `multiplier` times as long as the one before (SGDR,
+    Loshchilov and Hutter 2017, arXiv 1608.03983). They fill the training after the warm-up, so that it ends low.
+    """
+    ends = list(accumulate(multiplier**cycle for cycle in range(cycles)))
+    starts = [0.0, *(end / ends[-1] for end in ends)]
+
+    def factor(progress: float) -> float:
+        cycle = min(bisect_right(starts, progress), cycles) - 1
+        start, end = starts[cycle], starts[cycle + 1]
+        return _half_cosine((progress - start) / (end - start), min_factor)
+
+    return FactorSchedule(optimizer, factor, total_steps, steps_per_epoch, warmup, interval)
+
+
+def _half_cosine(done: float, low: float) -> float:
+    """From 1 at 0 to `low` at 1."""
+    return low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _after(start: float, progress: float) -> float:
+    """The share done of what comes after `start`."""
+    return max(progress - start, 0) / max(1 - start, 1e-12)
 
 
 def poly(
     optimizer: Optimizer,
     total_steps: int,
     steps_per_epoch: int,
-    warmup: float = 0.0,
+    warmup: Duration = 0.0,
     power: float = 0.9,
     min_factor: float = 0.0,
     interval: Interval = "step",
@@ -134,15 +206,16 @@ def step(
     optimizer: Optimizer,
     total_steps: int,
     steps_per_epoch: int,
-    warmup: float = 0.0,
+    warmup: Duration = 0.0,
     gamma: float = 0.1,
-    milestones: tuple[float, ...] = (0.6, 0.85),
+    milestones: Sequence[Duration] = (0.6, 0.85),
     interval: Interval = "epoch",
 ) -> FactorSchedule:
-    """Times `gamma` at each of the `milestones`, shares of the training after the warm-up."""
+    """Times `gamma` at each of the `milestones`, shares of the training after the warm-up or whole epochs."""
+    places = [share_of(milestone, total_steps, steps_per_epoch, warmup) for milestone in milestones]
 
     def factor(progress: float) -> float:
-        return gamma ** sum(progress >= milestone for milestone in milestones)
+        return gamma ** sum(progress >= place for place in places)
 
     return FactorSchedule(optimizer, factor, total_steps, steps_per_epoch, warmup, interval)
 
@@ -151,7 +224,7 @@ def exponential(
     optimizer: Optimizer,
     total_steps: int,
     steps_per_epoch: int,
-    warmup: float = 0.0,
+    warmup: Duration = 0.0,
     final_factor: float = 0.01,
     interval: Interval = "epoch",
 ) -> FactorSchedule:
@@ -167,33 +240,31 @@ def one_cycle(
     optimizer: Optimizer,
     total_steps: int,
     steps_per_epoch: int,
-    rise: float = 0.3,
+    rise: Duration = 0.3,
     start_factor: float = 0.04,
     final_factor: float = 4e-6,
 ) -> FactorSchedule:
-    """Up along half a cosine from `start_factor` to 1 over the share `rise`, then down to `final_factor` (Smith and
-    Topin 2018, arXiv 1708.07120). The groups' rates are the peak.
+    """Up along half a cosine from `start_factor` to 1 over `rise` (a share of all steps, or whole epochs), then down to
+    `final_factor` (Smith and Topin 2018, arXiv 1708.07120). The groups' rates are the peak.
     """
+    peak = share_of(rise, total_steps, steps_per_epoch)
 
     def factor(progress: float) -> float:
-        low, done = (start_factor, 1 - progress / rise) if progress < rise else (final_factor, _share(progress, rise))
-        return low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done))
+        if progress < peak:
+            return _half_cosine(1 - progress / peak, start_factor)
+        return _half_cosine(_after(peak, progress), final_factor)
 
     return FactorSchedule(optimizer, factor, total_steps, steps_per_epoch)
-
-
-def _share(progress: float, rise: float) -> float:
-    return (progress - rise) / max(1 - rise, 1e-12)
 
 
 def plateau(
     optimizer: Optimizer,
     total_steps: int,
     steps_per_epoch: int,
-    warmup: float = 0.0,
+    warmup: Duration = 0.0,
     factor: float = 0.3,
     patience: int = 3,
     mode: Literal["min", "max"] = "max",
 ) -> PlateauSchedule:
     """Follows `trainer.monitor`: `mode` says whether more of it is better."""
-    return PlateauSchedule(optimizer, mode, factor, patience, round(warmup * total_steps))
+    return PlateauSchedule(optimizer, mode, factor, patience, steps_of(warmup, total_steps, steps_per_epoch))

@@ -10,6 +10,7 @@ from segmentation.losses.dice import Dice
 from segmentation.losses.focal import Focal, SigmoidFocal
 from segmentation.losses.jaccard import Jaccard
 from segmentation.losses.lovasz import LovaszHinge, LovaszSoftmax
+from segmentation.losses.mask_classification import MaskClassification
 from segmentation.losses.ohem import OhemCrossEntropy
 from segmentation.losses.rmi import RegionMutualInformation
 from segmentation.losses.tversky import Tversky
@@ -27,6 +28,7 @@ __all__ = [
     "LossValue",
     "LovaszHinge",
     "LovaszSoftmax",
+    "MaskClassification",
     "OhemCrossEntropy",
     "RegionMutualInformation",
     "SigmoidFocal",

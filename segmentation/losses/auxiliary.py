@@ -16,9 +16,9 @@ class Auxiliary(Loss):
 
     Auxiliary classifiers: PSPNet, Zhao et al. 2017 (https://arxiv.org/abs/1612.01105; one head, 0.4); deep supervision:
     Lee et al. 2014 (https://arxiv.org/abs/1409.5185). Outputs are a mapping of `"out"` and of the heads, logits
-    `[B, C, *S]`; those of a lower size are interpolated bilinearly to the target's. A weight is a number, or follows
-    `progress` (see weight.py). The value's parts are those of the main output, and each head's unweighted total under
-    its name.
+    `[B, C, *S]`; those of a lower size are interpolated bilinearly to the target's, which keeps what is thin, as a
+    target of their size would not. A weight is a number, or follows `progress` (see weight.py). The value's parts are
+    those of the main output, and each head's unweighted total under its name.
 
     In evaluation, which is where no gradient is taken, it is the loss of the main output alone: models drop the heads
     there, and scores of models with and without them compare. Raises `UserError` for a weight that is neither, and,

@@ -1,6 +1,6 @@
 """What every loss is and gives."""
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
@@ -9,7 +9,7 @@ from segmentation.outputs import Outputs
 
 
 class LossValue(NamedTuple):
-    """`total` (scalar, float32) is what to differentiate; `parts` are detached scalars by name, to be logged."""
+    """`total` (scalar, float32 or better) is to differentiate; `parts` are detached scalars by name, to be logged."""
 
     total: Tensor
     parts: dict[str, Tensor]
@@ -24,6 +24,7 @@ class Loss(nn.Module):
     logits' dtype, it is a zero with zero gradients where no pixel is valid, and it never waits for the device.
     """
 
+    takes_one_logit: ClassVar[bool] = True  # of two classes; False for what compares the logits of classes
     _progress: float = 0.0
 
     @property

@@ -37,7 +37,7 @@ class BinaryCrossEntropy(Loss):
     def forward(self, outputs: Outputs, target: Tensor) -> LossValue:
         logits, truth, valid = label_maps(outputs, target, self.ignore_index)
         weight = None if self.pos_weight is None else self._weight_of_labels(logits)
-        each = F.binary_cross_entropy_with_logits(logits, truth.float(), pos_weight=weight, reduction="none")
+        each = F.binary_cross_entropy_with_logits(logits, truth.to(logits.dtype), pos_weight=weight, reduction="none")
         total = weighted_mean(each, valid)
         return LossValue(total, {"bce": total.detach()})
 

@@ -20,6 +20,8 @@ class CrossEntropy(Loss):
     of weights that is not the number of classes.
     """
 
+    takes_one_logit = False
+
     def __init__(
         self, ignore_index: int = 255, class_weights: Sequence[float] | None = None, label_smoothing: float = 0.0
     ) -> None:

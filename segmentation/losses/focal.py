@@ -25,6 +25,8 @@ class Focal(Loss):
     weights below 0, and, when called, for a number of weights that is not the number of classes.
     """
 
+    takes_one_logit = False
+
     def __init__(
         self, ignore_index: int = 255, gamma: float = 2.0, class_weights: Sequence[float] | None = None
     ) -> None:

@@ -3,7 +3,7 @@
 Berman et al. 2018 (https://arxiv.org/abs/1705.08790). The pixels of a class are sorted by their error; the loss is the
 sum of each error times what the Jaccard loss grows by when that pixel, too, is taken for wrong (algorithm 1).
 
-All pixels are sorted once for each class: on a CPU some twenty times the time of cross-entropy.
+All pixels are sorted once for each class: on a CPU some ten times the time of cross-entropy.
 K sets of P pixels: the classes of the batch, or of each of its samples.
 """
 
@@ -22,6 +22,8 @@ class LovaszSoftmax(Loss):
     The error of a pixel for class c is |g_c - p_c|, with p the softmax of the logits and g the target as 0 or 1. Sets
     are the whole batch, or each sample where `per_image`, then averaged over samples that hold a valid pixel.
     """
+
+    takes_one_logit = False
 
     def __init__(self, ignore_index: int = 255, per_image: bool = False) -> None:
         super().__init__()
@@ -84,11 +86,19 @@ def _slopes(errors: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     I / (U (U - 1)), and 1 for the first of a set without true pixels. As differences of neighbouring Jaccard values,
     as the algorithm has them, they would keep one digit of seven in a set of a million pixels.
     """
-    order = errors.argsort(descending=True)
-    is_true, is_false = truth[order], (valid & ~truth)[order]
+    order = _falling(errors)
+    is_true, is_false = truth.gather(0, order), (valid & ~truth).gather(0, order)
     count = truth.sum()
-    left = (count - is_true.cumsum(0, dtype=torch.int32)).float()
-    union = (count + is_false.cumsum(0, dtype=torch.int32)).float()
+    left = (count - is_true.cumsum(0, dtype=torch.int32)).to(errors.dtype)
+    union = (count + is_false.cumsum(0, dtype=torch.int32)).to(errors.dtype)
     of_true = is_true / union.clamp(min=1)
     of_false = is_false * (left / (union * (union - 1)).clamp(min=1) + (union == 1))
     return torch.empty_like(errors).scatter_(0, order, of_true + of_false)
+
+
+def _falling(errors: Tensor) -> Tensor:
+    """The order of values `[P]`, >= 0, that puts the largest first.
+
+    The bits of floats >= 0 are integers in the same order, which a CPU sorts six times as fast.
+    """
+    return (~errors.float().view(torch.int32)).argsort()

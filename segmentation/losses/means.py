@@ -6,9 +6,10 @@ from torch import Tensor
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """sum(values * weights) / sum(weights), and zero where the weights, bool or >= 0, are all zero.
 
-    A value that is not finite shows even where its weight is zero: a model that diverged is not hidden.
+    Weights `[B, 1, *S]` are those of every channel of the values. A value that is not finite shows even where its
+    weight is zero: a model that diverged is not hidden.
     """
-    weight = weights.expand_as(values).sum()
+    weight = weights.sum() * (values.numel() // weights.numel())
     return (values * weights).sum() / weight.where(weight > 0, 1)
 
 

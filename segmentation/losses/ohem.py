@@ -25,6 +25,8 @@ class OhemCrossEntropy(Loss):
     outside [0, 1], weights below 0, and, when called, for a number of weights that is not the number of classes.
     """
 
+    takes_one_logit = False
+
     def __init__(
         self,
         ignore_index: int = 255,

@@ -51,7 +51,7 @@ class RegionMutualInformation(Loss):
         unexplained = true @ true.mT - explained.mT @ explained
         root = torch.linalg.cholesky_ex(identity + unexplained / REGULARISER).L
         half_log_determinant = root.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
-        total = (half_log_determinant / dimensions).mean().float()
+        total = (half_log_determinant / dimensions).mean().to(logits.dtype)
         return LossValue(total, {"rmi": total.detach()})
 
     def _points(self, maps: Tensor) -> Tensor:

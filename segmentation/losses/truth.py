@@ -15,7 +15,7 @@ from segmentation.outputs import Outputs, logits_from
 
 
 class LabelMaps(NamedTuple):
-    """Logits `[B, L, *S]`, float32, with the truth of each, bool, and `valid`, bool, `[B, L or 1, *S]`.
+    """`exact_logits` `[B, L, *S]` with the truth of each, bool, and `valid`, bool, `[B, L or 1, *S]`.
 
     Where something is not valid its truth is False.
     """
@@ -30,15 +30,21 @@ def by_label(logits: Tensor, target: Tensor) -> bool:
     return target.ndim == logits.ndim or logits.shape[1] == 1
 
 
-def class_logits(outputs: Outputs, target: Tensor) -> Tensor:
-    """The logits `[B, C, *S]`, float32, for a loss that chooses between classes. Raises `UserError` for labels."""
+def exact_logits(outputs: Outputs) -> Tensor:
+    """The logits `[B, C, *S]` in float32, or as they are in float64."""
     logits = logits_from(outputs)
+    return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def class_logits(outputs: Outputs, target: Tensor) -> Tensor:
+    """`exact_logits` for a loss that chooses between classes. Raises `UserError` for labels."""
+    logits = exact_logits(outputs)
     if by_label(logits, target):
         raise UserError(
             f"logits {list(logits.shape)} with a target {list(target.shape)}: this loss chooses between two classes or "
             "more; for label maps or a single logit use loss=bce, sigmoid_focal, lovasz_hinge, dice, jaccard or tversky"
         )
-    return logits.float()
+    return logits
 
 
 def label_maps(outputs: Outputs, target: Tensor, ignore_index: int) -> LabelMaps:
@@ -46,7 +52,7 @@ def label_maps(outputs: Outputs, target: Tensor, ignore_index: int) -> LabelMaps
 
     Raises `UserError` where there are not as many label maps as logits, `ValueError` where sizes differ.
     """
-    logits = logits_from(outputs).float()
+    logits = exact_logits(outputs)
     if target.ndim == logits.ndim and target.shape[1] != logits.shape[1]:
         raise UserError(f"the model gives {logits.shape[1]} logits for {target.shape[1]} labels: make them equal")
     if target.ndim == logits.ndim - 1:
@@ -61,6 +67,6 @@ def label_maps(outputs: Outputs, target: Tensor, ignore_index: int) -> LabelMaps
 
 
 def probabilities(outputs: Outputs, target: Tensor) -> Tensor:
-    """`[B, C, *S]`, float32: the softmax over classes, or each label's sigmoid."""
-    logits = logits_from(outputs).float()
+    """`[B, C, *S]` in the dtype of `exact_logits`: the softmax over classes, or each label's sigmoid."""
+    logits = exact_logits(outputs)
     return logits.sigmoid() if by_label(logits, target) else logits.softmax(dim=1)

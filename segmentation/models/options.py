@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from segmentation.errors import UserError
 from segmentation.models.activation import replace_activations
 from segmentation.models.gradient_checkpointing import checkpoint_blocks
 from segmentation.models.start import freeze_all_but, load_start
@@ -20,6 +21,13 @@ class ModelOptions:
     checkpoint: str | None = None
     trainable: Sequence[str] | None = None
     gradient_checkpointing: bool = False
+    one_logit: bool = False
+
+    def logits_for(self, num_classes: int) -> int:
+        """How many there are of a pixel. Raises `UserError` where one is to tell apart what is not two classes."""
+        if self.one_logit and num_classes != 2:
+            raise UserError(f"model.one_logit=true: one logit tells two classes apart, the data has {num_classes}")
+        return 1 if self.one_logit else num_classes
 
     def apply_to(self, model: nn.Module, pretrained: bool) -> None:
         """Not `pretrained`: the weights come from the run's own checkpoint. Raises `UserError` for what has no effect.

@@ -4,19 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from segmentation.runtime.files import write_atomically
+from segmentation.reports.figure import pyplot, save_figure
 
 PANELS = (("loss", "loss"), ("mIoU", "mIoU"), ("pixel_accuracy", "pixel accuracy"))
 
 
 def draw_curves(history: Sequence[dict[str, Any]], monitor: str, mode: str, path: Path) -> None:
     """Loss, mIoU, pixel accuracy and learning rate by epoch, for training and validation; the best epoch is marked."""
-    import matplotlib  # half a second that no other part of a run should wait for
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(1, len(PANELS) + 1, figsize=(4 * (len(PANELS) + 1), 3.2), layout="constrained")
+    figure, axes = pyplot().subplots(1, len(PANELS) + 1, figsize=(4 * (len(PANELS) + 1), 3.2), layout="constrained")
     for axis, (score, title) in zip(axes, PANELS, strict=False):
         for split in ("train", "val"):
             points = [(row["epoch"], row[f"{split}/{score}"]) for row in history if f"{split}/{score}" in row]
@@ -31,8 +26,7 @@ def draw_curves(history: Sequence[dict[str, Any]], monitor: str, mode: str, path
     for axis in axes:
         axis.grid(alpha=0.25)
         axis.xaxis.get_major_locator().set_params(integer=True)
-    write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=110))
-    plt.close(figure)
+    save_figure(figure, path)
 
 
 def _mark_best(axis: Any, history: Sequence[dict[str, Any]], monitor: str, mode: str) -> None:

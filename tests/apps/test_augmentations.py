@@ -7,6 +7,7 @@ from PIL import Image
 from segmentation.apps.augmentations import draw_augmentations
 from segmentation.errors import UserError
 from tests.conftest import SMALL, Compose
+from tests.data.image.david_files import random_ids, write_frame
 
 DATA = ("dataset=david", "dataset.split={train:2,val:1,test:1}", *SMALL, "dataset.image_size=[48,64]")
 
@@ -42,6 +43,25 @@ def test_more_samples_than_an_epoch_has_and_what_needs_the_counts(
         composed, tiny_root, tmp_path / "a.png", *mixing, *crop, "trainer.sampling=class_balanced", "count=9"
     )
     assert picture.shape[0] > 3 * 240
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("trainer.batch_size=2", r"images of 2 sizes .* set dataset\.image_size, .* trainer\.batch_by_size"),
+        ("augmentation.transforms=[{RandomCrop:{height:99,width:9,p:1}}]", r"RandomCrop cannot .*\(99, 9\) vs \("),
+    ],
+)
+def test_what_makes_no_batch_is_told_before_the_work(
+    composed: Compose, tmp_path: Path, override: str, told: str
+) -> None:
+    for video, size in enumerate([(32, 48), (48, 32), (32, 48), (32, 48)]):
+        write_frame(tmp_path, f"Video_{video}", "a", random_ids(video, size))
+    split = "dataset.split={train:[Video_0,Video_1],val:[Video_2],test:[Video_3]}"
+    with pytest.raises(UserError, match=told):
+        drawn(composed, tmp_path, tmp_path / "a.png", split, "dataset.image_size=null", override)
+    alone = ("dataset.image_size=null", "trainer.batch_size=1", "count=2")
+    assert drawn(composed, tmp_path, tmp_path / "a.png", split, *alone).any()
 
 
 def test_faults_are_told_together(composed: Compose, tmp_path: Path) -> None:

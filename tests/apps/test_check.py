@@ -1,25 +1,34 @@
 """The check as a whole: faults planted in a copy of CamVid and in drawn data of its layout, and clean data."""
 
+import json
 import logging
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import yaml
 
-from segmentation.apps.check import check, look_for_faults
+from segmentation.apps.check import check, check_before_training, look_for_faults
+from segmentation.apps.train import train
+from segmentation.build.data import build_source, build_split
+from segmentation.classes import Classes
 from segmentation.data.image.check.findings import Finding, Severity
 from segmentation.data.image.layouts.camvid import camvid
+from segmentation.data.image.scan import MaskScan
 from segmentation.data.splits import read_split
 from segmentation.errors import UserError
-from tests.conftest import Compose
-from tests.data.image.david_files import SHARED_DATA, decoded, jpeg, random_ids, write_picture
+from tests.conftest import SMALL, Compose
+from tests.data.image.david_files import CONF, SHARED_DATA, decoded, jpeg, random_ids, write_picture
+from tests.data.image.layouts.every import LAYOUTS
 
 CAMVID = SHARED_DATA / "camvid"
 TRAIN, VAL = 16, 5
+ENTRIES = yaml.safe_load((CONF / "dataset/camvid.yaml").read_text(encoding="utf-8"))["classes"]
+CLASSES = Classes.from_entries(ENTRIES)
 Checked = Callable[..., list[Finding]]
 
 
@@ -29,12 +38,17 @@ def smooth_image(seed: int, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC))
 
 
+def blocks(seed: int) -> np.ndarray:
+    """Ids of 12 classes in squares of 16 pixels."""
+    return np.kron(random_ids(seed, (6, 8), 12), np.ones((16, 16), np.uint8))
+
+
 def drawn(root: Path) -> None:
     for part, count in (("train", TRAIN), ("val", VAL)):
         for place in range(count):
             seed, stem = 100 * (part == "val") + place, f"{part}{place % 2}_{place:04d}"
             write_picture(root / part / f"{stem}.jpg", smooth_image(seed, (96, 128)))
-            write_picture(root / f"{part}annot" / f"{stem}.png", random_ids(seed, (96, 128), 12))
+            write_picture(root / f"{part}annot" / f"{stem}.png", blocks(seed))
 
 
 def copied(root: Path) -> None:
@@ -146,26 +160,92 @@ def plant(root: Path) -> Iterator[tuple[str, str]]:
     yield "near-duplicate across splits", like.stem
 
 
+WARNINGS = {
+    *("void mask", "empty mask", "small image"),
+    *("near-duplicate across splits", "group across splits", "neighbouring frames across splits"),
+}
+
+
+def missed(planted: Sequence[tuple[str, str]], findings: Sequence[Finding]) -> list[tuple[str, str]]:
+    """Of the kinds and names those that no finding, or one of another severity, tells."""
+    told = {
+        (finding.kind, example.text)
+        for finding in findings
+        for example in finding.examples
+        if finding.severity is (Severity.WARNING if finding.kind in WARNINGS else Severity.FAULT)
+    }
+    return [(kind, name) for kind, name in planted if not any(kind == of and name in text for of, text in told)]
+
+
 def test_every_planted_fault_is_found_and_named_and_shown(root: Path, checked: Checked, tmp_path: Path) -> None:
     planted = list(plant(root))
     findings = checked(root)
-    missed = [
-        (kind, name)
-        for kind, name in planted
-        if not any(
-            finding.kind == kind and any(name in example.text for example in finding.examples) for finding in findings
-        )
-    ]
-    assert missed == []
-    severities = {finding.kind: finding.severity for finding in findings}
-    warnings = {"void mask", "empty mask", "small image", "near-duplicate across splits"}
-    for kind, _ in planted:
-        assert severities[kind] is (Severity.WARNING if kind in warnings else Severity.FAULT), kind
+    assert missed(planted, findings) == []
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     for finding in findings:
         assert finding.message[:40].replace("'", "&#39;") in html
     for _, name in planted:
         assert name in html
+    for finding in findings:
+        captions = [*(key for example in finding.examples for key in example.keys)]
+        captions += [str(path) for example in finding.examples for path in example.files]
+        shown = any(f'<img alt="{caption}"' in html for caption in captions)
+        assert shown is (finding.kind != "missing class"), finding
+
+
+def plant_in_palette(root: Path) -> Iterator[tuple[str, str]]:
+    """The same for masks of colours, in the folder layout that `painted` makes."""
+    masks = {part: iter(sorted((root / part / "masks").iterdir())) for part in ("train", "val")}
+    for mask in (root / "train/masks").iterdir():
+        colors = decoded(mask.read_bytes()).copy()
+        colors[(colors == CLASSES.colors[8]).all(axis=2)] = CLASSES.colors[0]
+        write_picture(mask, colors)
+    yield "missing class", CLASSES.names[8]
+    mask = next(masks["train"])
+    colors = decoded(mask.read_bytes()).copy()
+    colors[:9] = (1, 2, 200)
+    write_picture(mask, colors)
+    yield "unknown colours", mask.stem
+    mask = next(masks["train"])
+    write_picture(mask, decoded(jpeg(decoded(mask.read_bytes()), 90)))
+    yield "near-miss colours", mask.stem
+    mask = next(masks["val"])
+    mask.with_suffix(".jpg").write_bytes(jpeg(decoded(mask.read_bytes()), 80))
+    mask.unlink()
+    yield "near-miss colours", mask.stem
+    mask = next(masks["train"])
+    white = (decoded(mask.read_bytes())[..., :1] > 64) * np.full(3, 255, np.uint8)
+    write_picture(mask, white)
+    yield "binary mask", mask.stem
+    scene, ids = smooth_image(0, (120, 160)), CLASSES.paint(blocks(0) % 8)
+    for frame in range(8):
+        part = "train" if frame % 4 else "val"
+        write_picture(root / part / "images" / f"drive_{frame}.png", scene[2 * frame :, frame:][:96, :128])
+        write_picture(root / part / "masks" / f"drive_{frame}.png", ids)
+    yield "neighbouring frames across splits", "drive_# (6 in train, 2 in val, 1 frame apart"
+
+
+def painted(root: Path, to: Path) -> Path:
+    """CamVid's layout in colours, without groups."""
+    for part in ("train", "val"):
+        for image in (root / part).iterdir():
+            (to / part / "images").mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(image, to / part / "images" / image.name)
+        for mask in (root / f"{part}annot").iterdir():
+            write_picture(to / part / "masks" / mask.name, CLASSES.paint(ids_of(mask)))
+    return to
+
+
+def test_faults_of_coloured_masks_and_frames_of_one_video_are_found(
+    root: Path, checked: Checked, tmp_path: Path
+) -> None:
+    data = painted(root, tmp_path / "painted")
+    options = ("dataset.mask_format=palette", f"dataset.classes={tmp_path / 'classes.json'}")
+    (tmp_path / "classes.json").write_text(json.dumps(ENTRIES))
+    clean = checked(data, *options, dataset="folder")
+    assert [finding for finding in clean if finding.severity is Severity.FAULT] == []
+    planted = list(plant_in_palette(data))
+    assert missed(planted, checked(data, *options, dataset="folder")) == []
 
 
 def test_clean_data_has_no_fault(root: Path, checked: Checked, tmp_path: Path) -> None:
@@ -277,11 +357,63 @@ def test_a_manifest_is_a_data_set(checked: Checked, tmp_path: Path) -> None:
     assert all(line.startswith("../data/") for line in lines[1:])
 
 
+def test_masks_that_are_no_files_make_no_manifest(checked: Checked, tmp_path: Path) -> None:
+    root = dict(option.split("=", 1) for option in LAYOUTS["coco"](tmp_path / "data"))["dataset.root"]
+    with pytest.raises(UserError, match=r"no image and mask file for each sample; give a \.json"):
+        checked(Path(root), f"write_split={tmp_path / 'manifest.csv'}", dataset="coco")
+    checked(Path(root), f"write_split={tmp_path / 'split.json'}", dataset="coco")
+    assert sorted(path.name for path in tmp_path.glob("*.*")) == ["report.html", "split.json"]
+
+
 def test_what_cannot_be_is_told_before_the_data_is_read(checked: Checked, tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         checked(tmp_path / "nowhere", "write_split=split.txt", "folds=1", "split_method=fair")
     for option in ("write_split=split.txt", "folds=1", "split_method=fair"):
         assert option in str(error.value)
+
+
+def before_training(composed: Compose, root: Path, *options: str, resumes: bool = False) -> MaskScan | None:
+    cfg = composed("dataset=camvid", f"dataset.root={root}", *options)
+    source = build_source(cfg.dataset)
+    return check_before_training(cfg, source, build_split(cfg.dataset, source), resumes)
+
+
+def test_training_looks_at_the_masks_or_at_all_or_at_nothing(composed: Compose, tmp_path: Path) -> None:
+    drawn(tmp_path)
+    scan = before_training(composed, tmp_path)
+    assert scan is not None
+    assert scan.counts.sum() == (TRAIN + VAL) * 96 * 128
+    image, mask = Data(tmp_path).next()
+    cut(image)
+    before_training(composed, tmp_path, "trainer.check_data=quick")
+    with pytest.raises(UserError, match="1 image cannot be read"):
+        before_training(composed, tmp_path, "trainer.check_data=full")
+    cut(mask, 0.9)
+    with pytest.raises(UserError, match="1 mask cannot be read"):
+        before_training(composed, tmp_path, "trainer.check_data=quick")
+    assert before_training(composed, tmp_path, "trainer.check_data=off") is None
+
+
+def test_a_resumed_run_reads_masks_only_for_what_needs_their_counts(composed: Compose, tmp_path: Path) -> None:
+    drawn(tmp_path)
+    cut(Data(tmp_path).next()[1], 0.9)
+    assert before_training(composed, tmp_path, "trainer.check_data=full", resumes=True) is None
+    scan = before_training(composed, tmp_path, "trainer.sampling=class_balanced", resumes=True)
+    assert scan is not None
+    assert (scan.counts.sum(axis=1) == 0).sum() == 1
+
+
+def test_a_fault_of_the_data_is_told_before_a_model_is_built(
+    composed: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    drawn(tmp_path / "data")
+    cut(Data(tmp_path / "data").next()[1], 0.9)
+    cfg = composed("dataset=camvid", f"dataset.root={tmp_path / 'data'}", *SMALL)
+    with caplog.at_level(logging.INFO), pytest.raises(UserError, match="1 mask cannot be read"):
+        train(cfg, tmp_path / "run")
+    assert "21 samples: 16 train, 5 val" in caplog.text
+    assert "parameters" not in caplog.text
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_reader_goes_on_with_what_is_good_only_for_the_check(tmp_path: Path) -> None:

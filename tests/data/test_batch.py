@@ -34,3 +34,11 @@ def test_pinned_by_a_loader_it_is_still_a_batch() -> None:
     moved = batch.to(torch.device("cuda"))
     assert moved.target.dtype == torch.int64
     assert list(moved.keys) == ["a"]
+
+
+def test_the_singles_of_a_batch_are_its_samples() -> None:
+    inputs, target = torch.arange(24).view(2, 3, 2, 2), torch.arange(8).view(2, 2, 2)
+    singles = list(Batch(inputs, target, ("a", "b")).singles())
+    assert [single.keys for single in singles] == [("a",), ("b",)]
+    assert torch.equal(torch.cat([single.inputs for single in singles]), inputs)
+    assert torch.equal(torch.cat([single.target for single in singles]), target)

@@ -108,10 +108,11 @@ def test_the_first_entries_that_fit_have_a_place() -> None:
 
 def test_no_more_than_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "segmentation.data.cache.shutil.disk_usage", lambda folder: type("Usage", (), {"free": ALIGNED + 2 * ENTRY})
+        "segmentation.data.cache.shutil.disk_usage", lambda folder: type("Usage", (), {"free": 10 * ENTRY})
     )
-    assert len(opened()) == 2
-    assert len(opened()) == 4  # what the file has already is not to be free as well
+    cache = opened(count=9)
+    assert len(cache) == 7  # and the marks, in 8 of 10
+    assert len(opened(count=9)) == 9  # what the file has already is not to be free as well
 
 
 def test_files_used_longest_ago_make_room(folders: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from segmentation.build import build_split, sample_keys
+from segmentation.build.data import build_split, sample_keys
 from segmentation.data.image.layouts.david import david
 from segmentation.data.image.source import ImageSource
 from segmentation.data.splits import Share, assign, read_split, split_groups, split_samples, write_split

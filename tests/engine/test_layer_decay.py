@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -7,12 +8,18 @@ from hydra.utils import instantiate
 from torch import nn
 from torch.optim import SGD
 
-from segmentation.engine.layer_decay import Group, KnowsDepths, describe_groups, parameter_groups
+from segmentation.build.model import build_model
+from segmentation.build.training import build_optimizer
+from segmentation.classes import Classes
+from segmentation.engine.layer_decay import Group, KnowsDepths, OwnGroup, describe_groups, parameter_groups
 from segmentation.engine.schedule import Schedule
+from segmentation.errors import UserError
 from segmentation.models.image.pixels import ImageModel
 from segmentation.models.image.smp import smp_model
 from segmentation.models.image.torchvision import torchvision_model
 from tests.engine.configured import choices, configured
+from tests.engine.toy import options
+from tests.models.image.small import SMALL
 
 LR, WEIGHT_DECAY, LAYER_DECAY, HEAD = 0.1, 0.01, 0.5, 3.0
 MEAN, STD = [0.5] * 3, [0.25] * 3
@@ -40,12 +47,17 @@ def groups_in(architecture: str, encoder: str) -> list[Group]:
     return groups_of(network(architecture, encoder))
 
 
+def trainable(model: nn.Module) -> list[str]:
+    """Parameters of an encoder that nothing uses are frozen from the start."""
+    return [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
 @over_networks
 def test_groups_hold_every_parameter_once(architecture: str, encoder: str) -> None:
     model = network(architecture, encoder)
     groups = groups_in(architecture, encoder)
     names = [name for group in groups for name in group["names"]]
-    assert sorted(names) == sorted(name for name, _ in model.named_parameters())
+    assert sorted(names) == sorted(trainable(model))
     parameters = dict(model.named_parameters())
     for group in groups:
         assert len(group["params"]) == len(group["names"]) > 0
@@ -86,6 +98,8 @@ def test_biases_and_norms_are_not_decayed_and_all_else_is(architecture: str, enc
     }
     for prefix, module in model.named_modules():
         for name, parameter in module.named_parameters(prefix, recurse=False):
+            if not parameter.requires_grad:
+                continue
             if isinstance(module, norms) or name.endswith(".bias") or parameter.ndim < 2:
                 assert name in undecayed
             else:
@@ -116,7 +130,7 @@ def test_stages_are_in_the_order_in_which_the_encoder_computes_them() -> None:
 def test_frozen_parameters_are_in_no_group_and_do_not_move_the_others(architecture: str, encoder: str) -> None:
     model = network(architecture, encoder)
     rates = {name: group["lr"] for group in groups_in(architecture, encoder) for name in group["names"]}
-    frozen = [p for name, p in model.named_parameters() if rates[name] == min(rates.values())]
+    frozen = [p for name, p in model.named_parameters() if rates.get(name) == min(rates.values())]
     try:
         for parameter in frozen:
             parameter.requires_grad_(False)
@@ -166,6 +180,21 @@ def test_with_equal_gradients_each_group_moves_in_the_ratio_of_its_rate(architec
         torch.testing.assert_close(moved, torch.full_like(moved, LR * factor), rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", choices("model"))
+def test_the_groups_of_every_shipped_model_are_disjoint_complete_and_rise_to_the_head(name: str) -> None:
+    config = configured(f"model={name}", *SMALL.get(name, ()), "optimizer.layer_decay=0.5", "optimizer.lr=0.1")
+    classes = Classes.from_entries(config.dataset.classes)
+    model = build_model(config.model, classes, options(), torch.device("cpu"), pretrained=False)
+    groups = build_optimizer(config, model).param_groups
+    names = [name for group in groups for name in group["names"]]
+    assert sorted(names) == sorted(trainable(model))
+    rates = {group["depth"]: group["lr"] for group in groups}
+    head = max(rates)
+    assert head >= 2
+    assert rates == {depth: pytest.approx(0.1 * 0.5 ** (head - depth)) for depth in range(head + 1)}
+    assert all(group["lr"] == rates[group["depth"]] for group in groups)
+
+
 class Stages(nn.Module):
     """Knows nothing of depths: stem, body and head in the order in which it has them."""
 
@@ -210,3 +239,45 @@ def test_the_table_counts_every_parameter() -> None:
     counted = sum(int(row[header.index("parameters")].replace(",", "")) for row in rows)
     assert counted == sum(parameter.numel() for parameter in Stages().parameters())
     assert [float(row[header.index("lr")]) for row in rows] == pytest.approx([group["lr"] for group in groups])
+
+
+def rates_with(*own: OwnGroup) -> dict[str, tuple[float, float]]:
+    """Rate and weight decay of each parameter of `Stages`."""
+    groups = parameter_groups(Stages(), LR, WEIGHT_DECAY, LAYER_DECAY, HEAD, own)
+    return {name: (group["lr"], group["weight_decay"]) for group in groups for name in group["names"]}
+
+
+def test_own_groups_change_what_they_match_and_nothing_else() -> None:
+    usual = rates_with()
+    own = rates_with(OwnGroup("*.bias", lr=0.7), OwnGroup("body*", lr_multiplier=10, weight_decay=0.3))
+    assert own == {
+        **usual,
+        **dict.fromkeys(("stem.bias", "body.0.bias", "body.1.bias", "head.bias"), (0.7, 0.0)),
+        **dict.fromkeys(("body.0.weight", "body.1.weight"), (pytest.approx(LR / 2 * 10), 0.3)),
+    }
+
+
+def test_own_groups_come_first_and_the_head_stays_last() -> None:
+    groups = parameter_groups(Stages(), LR, WEIGHT_DECAY, LAYER_DECAY, HEAD, [OwnGroup("stem*", lr=0.7)])
+    assert [group["name"] for group in groups][:2] == ["stem* stage 0", "stem* stage 0, biases and norms"]
+    assert groups[-1]["depth"] == 2
+
+
+@pytest.mark.parametrize(
+    ("own", "says"),
+    [
+        ([OwnGroup("haed*")], "haed* matches none of the 8 trainable"),
+        ([OwnGroup("head.wieght")], "did you mean head.weight?"),
+        ([OwnGroup("head*"), OwnGroup("head.bias")], "only what groups before it have"),
+    ],
+)
+def test_a_pattern_that_matches_nothing_is_an_error(own: list[OwnGroup], says: str) -> None:
+    with pytest.raises(UserError, match=re.escape(says)):
+        rates_with(*own)
+
+
+def test_a_pattern_for_what_is_frozen_matches_nothing() -> None:
+    model = Stages()
+    model.stem.requires_grad_(False)
+    with pytest.raises(UserError, match="none of the 6 trainable"):
+        parameter_groups(model, LR, WEIGHT_DECAY, own=[OwnGroup("stem*")])

@@ -13,9 +13,10 @@ from torch.amp import GradScaler
 
 from segmentation.data.batch import Batch
 from segmentation.engine.evaluate import evaluate
-from segmentation.engine.loop import Feed, steps_in
+from segmentation.engine.loop import steps_in
 from segmentation.engine.options import EarlyStopping
 from segmentation.engine.schedule import cosine, plateau
+from segmentation.engine.task import Feed
 from segmentation.errors import UserError
 from segmentation.losses import Combined, CrossEntropy, Dice, Loss, LossValue
 from segmentation.metrics.segmentation import SegmentationMetric
@@ -328,6 +329,25 @@ def test_the_loss_knows_how_far_training_is(tmp_path: Path) -> None:
     run = build_run(tmp_path, chosen, loss=loss, val_samples=0)
     run.fit()
     assert loss.seen == [step / 4 for step in (0, 0, 1, 1, 2, 2, 3, 3)]
+
+
+class Follower(TinyNet):
+    """Writes down how far training was each time it trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.progress, self.seen = 0.0, list[float]()
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.training:
+            self.seen.append(self.progress)
+        return super().forward(images)
+
+
+def test_a_model_that_follows_progress_knows_it_too(tmp_path: Path) -> None:
+    run = build_run(tmp_path, options(epochs=2, accumulate_grad_batches=2), Follower, val_samples=0)
+    run.fit()
+    assert run.state.model.seen == [step / 4 for step in (0, 0, 1, 1, 2, 2, 3, 3)]
 
 
 def test_every_batch_of_a_run_has_a_number_that_a_resumed_run_gives_it_too(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.engine.configured import choices, configured
 
 LR, SLOW_LR = 0.1, 0.02
 Make = Callable[..., Schedule]
+BY_EPOCH = ("cosine", "poly", "step", "exponential", "flat_cosine", "warm_restarts")
 
 
 def optimizer() -> Optimizer:
@@ -75,6 +76,62 @@ def test_exponential_falls_by_one_ratio() -> None:
     assert values == pytest.approx([1, 0.1, 0.01, 0.001])
 
 
+def test_flat_cosine_stays_until_it_falls() -> None:
+    values = factors(schedules.flat_cosine, 8, flat=0.5, min_factor=0.2)
+    half = 0.2 + 0.8 * 0.5
+    assert values[:5] == [1] * 5
+    assert values[6] == pytest.approx(half)
+    assert values[5] - half == pytest.approx(half - values[7])
+
+
+def test_warm_restarts_fill_the_run_with_cycles_each_longer() -> None:
+    values = factors(schedules.warm_restarts, 14, cycles=3, multiplier=2.0, min_factor=0.1)
+    cycles = [[0.1 + 0.9 * (1 + math.cos(math.pi * k / n)) / 2 for k in range(n)] for n in (2, 4, 8)]
+    assert values == pytest.approx([*cycles[0], *cycles[1], *cycles[2]])
+
+
+@pytest.mark.parametrize("steps", [9, 30, 300, 3333])
+def test_warm_restarts_of_equal_length_begin_at_the_full_rate(steps: int) -> None:
+    """Whatever the rounding of thirds does."""
+    values = factors(schedules.warm_restarts, steps, cycles=3, multiplier=1.0)
+    assert [step for step, value in enumerate(values) if value == pytest.approx(1, abs=1e-12)] == [
+        0,
+        steps // 3,
+        2 * steps // 3,
+    ]
+
+
+def test_one_warm_cycle_is_a_cosine() -> None:
+    assert factors(schedules.warm_restarts, 7, cycles=1, warmup=0.3) == factors(schedules.cosine, 7, warmup=0.3)
+
+
+def test_warm_restarts_agree_with_torch() -> None:
+    sgd = SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    torchs = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(sgd, T_0=3, T_mult=3, eta_min=0.05)
+    reference = []
+    for _ in range(39):
+        reference.append(sgd.param_groups[0]["lr"])
+        sgd.step()
+        torchs.step()
+    assert factors(schedules.warm_restarts, 39, cycles=3, multiplier=3.0, min_factor=0.05) == pytest.approx(reference)
+
+
+@pytest.mark.parametrize(
+    ("make", "epochs", "shares"),
+    [  # of 10 epochs of 3 steps; after a warm-up of 2 epochs, 24 steps are left
+        (schedules.constant, {"warmup": 2}, {"warmup": 0.2}),
+        (schedules.plateau, {"warmup": 2}, {"warmup": 0.2}),
+        (schedules.step, {"warmup": 2, "milestones": [4, 8]}, {"warmup": 0.2, "milestones": [6 / 24, 18 / 24]}),
+        (schedules.flat_cosine, {"warmup": 2, "flat": 6}, {"warmup": 0.2, "flat": 12 / 24}),
+        (schedules.one_cycle, {"rise": 3}, {"rise": 0.3}),
+        (schedules.cosine, {"warmup": 0}, {"warmup": 0.0}),
+        (schedules.cosine, {"warmup": 11}, {"warmup": 1.0}),
+    ],
+)
+def test_durations_are_shares_or_epochs(make: Make, epochs: dict[str, Any], shares: dict[str, Any]) -> None:
+    assert factors(make, 30, 3, **epochs) == pytest.approx(factors(make, 30, 3, **shares))
+
+
 def test_one_cycle_rises_to_the_full_rate_and_falls_to_almost_nothing() -> None:
     values = factors(schedules.one_cycle, 10, rise=0.4, start_factor=0.2, final_factor=0.01)
     rising = [0.2 + 0.8 * (1 - math.cos(math.pi * k / 4)) / 2 for k in range(4)]
@@ -100,7 +157,7 @@ def test_one_cycle_agrees_with_torch_where_both_are_defined() -> None:
     assert ours == pytest.approx(reference)
 
 
-@pytest.mark.parametrize("make", [schedules.cosine, schedules.poly, schedules.step, schedules.exponential])
+@pytest.mark.parametrize("make", [getattr(schedules, name) for name in BY_EPOCH])
 def test_by_epoch_the_rate_is_that_of_the_epochs_first_step(make: Make) -> None:
     by_step = factors(make, 12, steps_per_epoch=3, interval="step")
     by_epoch = factors(make, 12, steps_per_epoch=3, interval="epoch")

@@ -20,11 +20,12 @@ from segmentation.data.sampler import Bucket, Draw, TrainingBatches, batches_of_
 from segmentation.engine.checkpoints import adopt_checkpoints
 from segmentation.engine.ema import exponential_average, running_average
 from segmentation.engine.layer_decay import parameter_groups
-from segmentation.engine.loop import Feed, Spent, Task, as_it_is, fit, steps_in
+from segmentation.engine.loop import Spent, fit, steps_in
 from segmentation.engine.options import EarlyStopping, TrainerOptions
 from segmentation.engine.record import Recorder
 from segmentation.engine.schedule import Schedule, constant
 from segmentation.engine.state import Row, TrainState
+from segmentation.engine.task import Feed, Task, as_it_is
 from segmentation.losses import CrossEntropy, Loss
 from segmentation.metrics.segmentation import SegmentationMetric
 from segmentation.runtime.checkpoint import load_checkpoint

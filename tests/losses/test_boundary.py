@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
 from torch import Tensor
 
 from segmentation.errors import UserError
@@ -43,6 +45,26 @@ def test_by_hand() -> None:
     precision, recall = (0.6 + 1) / (0.6 + 1), (0.4 + 1) / (1 + 1)
     total = BoundaryF1(tolerance=1)(logits, target).total
     assert total.item() == pytest.approx(1 - 2 * precision * recall / (precision + recall))
+
+
+def test_hard_predictions_have_the_score_of_their_boundaries() -> None:
+    """Boundaries and what is near them by morphology."""
+    generator = np.random.default_rng(0)
+    ids = [ndimage.zoom(generator.integers(0, 3, (5, 6)), 6, order=0) for _ in range(2)]
+    square = np.ones((3, 3))
+    scores = []
+    for index in range(3):
+        true, predicted = (
+            part & ~ndimage.binary_erosion(part, square, border_value=1) for part in (ids[0] == index, ids[1] == index)
+        )
+        near_true, near_predicted = (ndimage.binary_dilation(edge, square, 2) for edge in (true, predicted))
+        precision = ((predicted & near_true).sum() + 1) / (predicted.sum() + 1)
+        recall = ((true & near_predicted).sum() + 1) / (true.sum() + 1)
+        scores.append(2 * precision * recall / (precision + recall))
+    target, labels = (torch.from_numpy(part).long().unsqueeze(0) for part in ids)
+    total = BoundaryF1(tolerance=2, smooth=1.0)(logits_of(labels, 3), target).total
+    assert 0.2 < total.item() < 0.9
+    assert total.item() == pytest.approx(1 - np.mean(scores), abs=1e-5)
 
 
 def test_images_and_classes_without_a_boundary_do_not_count() -> None:

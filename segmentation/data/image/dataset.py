@@ -10,13 +10,13 @@ import torch
 from torch.utils.data import Dataset
 
 from segmentation.data.batch import Batch
-from segmentation.data.image.augmentation.options import Augmentation
 from segmentation.data.image.augmentation.crops import padded
+from segmentation.data.image.augmentation.options import Augmentation
+from segmentation.data.image.augmentation.training import TrainingSamples
+from segmentation.data.image.augmentation.transforms import Transforms
 from segmentation.data.image.files import Size
 from segmentation.data.image.resized import EVERY_TIME, Reading, ResizedSamples, resize_image
 from segmentation.data.image.source import ImageSample, ImageSource
-from segmentation.data.image.augmentation.training import TrainingSamples
-from segmentation.data.image.augmentation.transforms import Transforms
 from segmentation.data.sampler import Draw, rounded_up
 from segmentation.errors import UserError
 
@@ -92,7 +92,8 @@ def collate(items: Sequence[ImageItem]) -> Batch:
     sizes = {item.image.shape[:2] for item in items}
     if len(sizes) > 1:
         raise UserError(
-            f"images of {len(sizes)} sizes meet in one batch: set dataset.image_size or add a crop to the augmentation"
+            f"images of {len(sizes)} sizes meet in one batch: set dataset.image_size, augmentation.crop.size or "
+            "trainer.batch_by_size=true"
         )
     images = torch.from_numpy(np.stack([item.image for item in items]))
     masks = torch.from_numpy(np.stack([item.mask for item in items]))

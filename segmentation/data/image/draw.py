@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
 from segmentation.classes import Classes, Color
 from segmentation.data.batch import Batch
@@ -20,6 +21,7 @@ PANEL_WIDTH, GRID_PANEL_WIDTH = 400, 240
 TALLEST = 2  # of a panel's height, in widths of a column: higher pictures become narrower
 SHORTEST_SIDE = 48  # of a panel
 TITLE_WIDTH = 130
+LARGEST = 2048  # pixels of a side that are looked at: panels are smaller, and aerial pictures are larger
 Panel = tuple[str, np.ndarray]
 
 
@@ -31,18 +33,14 @@ class ImageDrawing:
 
     def __call__(self, batch: Batch, outputs: Outputs | None = None) -> Iterator[tuple[str, np.ndarray]]:
         """(key, RGB picture `[h, w, 3]` uint8) of each sample; without `outputs` the truth alone is shown."""
-        labels = None if outputs is None else labels_from(at_size_of(outputs, batch.target)).cpu().numpy()
+        labels = None if outputs is None else labels_from(at_size_of(outputs, thinned(batch.target))).cpu().numpy()
         for index, (key, image, target) in enumerate(_samples(batch)):
             yield key, self._sample(image, target, None if labels is None else labels[index])
 
     def grid(self, batches: Sequence[Batch], columns: int = 4) -> np.ndarray:
         """All samples in one RGB picture: image and truth over it side by side, `columns` samples in a row."""
         samples = [sample for batch in batches for sample in _samples(batch)]
-        panels = [
-            panel
-            for key, image, target in samples
-            for panel in ((key, image), ("", _over(image, self.classes.paint(target, IGNORED))))
-        ]
+        panels = [panel for key, image, target in samples for panel in ((key, image), ("", self._over(image, target)))]
         present = np.unique(np.concatenate([np.unique(target) for _, _, target in samples]))
         return _side_by_side(panels, self._legend(present, with_errors=False), 2 * columns, GRID_PANEL_WIDTH)
 
@@ -52,12 +50,18 @@ class ImageDrawing:
         truth = self.classes.paint(target, IGNORED)
         panels = [("image", image), ("truth", truth)]
         if labels is None:
-            panels.append(("truth over image", _over(image, truth)))
+            panels.append(("truth over image", self._over(image, target)))
         else:
             panels.append(("prediction", self.classes.paint(labels)))
             panels.append((f"errors ({self._error_share(labels, target):.1%})", self._errors(image, target, labels)))
         present = np.union1d(target, target if labels is None else labels)
         return _side_by_side(panels, self._legend(present, with_errors=labels is not None))
+
+    def _over(self, image: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Both at half; ignored pixels are white, or with the image they would look like a class."""
+        picture = np.asarray(cv2.addWeighted(image, 0.5, self.classes.paint(target), 0.5, 0))
+        picture[target == self.classes.ignore_index] = IGNORED
+        return picture
 
     def _wrong(self, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
         return (labels != target) & (target != self.classes.ignore_index)
@@ -95,37 +99,40 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def _samples(batch: Batch) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Key, RGB image and target of each."""
-    images, targets = batch.inputs.permute(0, 2, 3, 1).cpu().numpy(), batch.target.cpu().numpy()
+    """Key, RGB image and target of each, large ones thinned."""
+    images, targets = thinned(batch.inputs).permute(0, 2, 3, 1).cpu().numpy(), thinned(batch.target).cpu().numpy()
     for key, image, target in zip(batch.keys, images, targets, strict=True):
         yield key, as_rgb(image), target
 
 
-def _over(image: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    return np.asarray(cv2.addWeighted(image, 0.5, truth, 0.5, 0))
+def thinned(pixels: Tensor) -> Tensor:
+    """`[..., H, W]`, of sides above `LARGEST` every second row and column, every third, ..."""
+    step = -(-max(pixels.shape[-2:]) // LARGEST)
+    return pixels[..., ::step, ::step]
 
 
 def _side_by_side(
     panels: Sequence[Panel], legend: Sequence[tuple[str, Color]], columns: int | None = None, width: int = PANEL_WIDTH
 ) -> np.ndarray:
-    """In rows of `columns` (None: one row) of up to `width`, each as high as its first panel, the legend below."""
+    """In rows of `columns` (None: one row) of up to `width`, each as high as its highest panel, the legend below."""
     columns = columns or len(panels)
     rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
-    sizes = [_panel_size(row[0][1].shape, width) for row in rows]
-    width = max(TITLE_WIDTH, *(size[0] for size in sizes))
+    sizes = [[_panel_size(panel.shape, width) for _, panel in row] for row in rows]
+    width = max(TITLE_WIDTH, *(size[0] for row in sizes for size in row))
+    heights = [max(size[1] for size in row) for row in sizes]
     font = ImageFont.load_default(TEXT_SIZE)
     total, line = MARGIN + (width + MARGIN) * columns, TEXT_SIZE + MARGIN
     names = _flow(legend, total - 2 * MARGIN, font)
-    below = sum(line + height + MARGIN for _, height in sizes)
+    below = sum(line + height + MARGIN for height in heights)
     canvas = Image.new("RGB", (total, below + line * len(names) + MARGIN), BACKGROUND)
     draw = ImageDraw.Draw(canvas)
     top = 0
-    for row, size in zip(rows, sizes, strict=True):
-        for place, (title, panel) in enumerate(row):
+    for row, row_sizes, height in zip(rows, sizes, heights, strict=True):
+        for place, ((title, panel), size) in enumerate(zip(row, row_sizes, strict=True)):
             left = MARGIN + place * (width + MARGIN)
             draw.text((left, top + 3), title, fill=INK, font=font)
             canvas.paste(Image.fromarray(panel).resize(size, Image.Resampling.NEAREST), (left, top + line))
-        top += line + size[1] + MARGIN
+        top += line + height + MARGIN
     for number, entries in enumerate(names):
         top = below + number * line
         for left, name, color in entries:

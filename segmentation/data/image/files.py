@@ -14,6 +14,7 @@ from segmentation.errors import UserError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".npy")
 TIFF, NUMPY = (".tif", ".tiff"), ".npy"
 EXIF_ORIENTATION = 0x0112
+TURNED = (5, 6, 7, 8)  # orientations with height and width exchanged
 PNG, PNG_PALETTE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\3"  # how a file begins; its byte 25 where there is a palette
 Size = tuple[int, int]
 
@@ -45,8 +46,8 @@ def read_image(path: Path, pixels: PixelFormat = RGB, at_least: Size | None = No
     suffix = path.suffix.lower()
     if suffix == NUMPY:
         stored = _bands_last(_load_numpy(path))
-    elif suffix in TIFF and pixels.channels not in (1, 3, 4):
-        stored = _bands_last(_load_tiff(path))
+    elif suffix in TIFF and pixels.channels not in (1, 3):  # OpenCV multiplies colours by their alpha
+        stored = _load_tiff(path)
     else:
         stored = _read_colors(path, pixels.channels, at_least)
     if stored.ndim == 2:
@@ -67,8 +68,16 @@ def _read_colors(path: Path, channels: int, at_least: Size | None) -> np.ndarray
         return _decode(path, flags | cv2.IMREAD_COLOR_RGB)
     if channels == 1:
         return _decode(path, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
-    stored = _decode(path, cv2.IMREAD_UNCHANGED)
+    stored = _upright(_decode(path, cv2.IMREAD_UNCHANGED), _header(path)[1])  # unchanged means not turned either
     return cv2.cvtColor(stored, cv2.COLOR_BGRA2RGBA) if stored.ndim == 3 and stored.shape[2] == 4 else stored
+
+
+def _upright(stored: np.ndarray, orientation: int) -> np.ndarray:
+    """`[H, W, ...]` as EXIF's orientation, 1 to 8, says that it is looked at."""
+    turned = stored.swapaxes(0, 1) if orientation in TURNED else stored
+    columns = -1 if orientation in (2, 3, 6, 7) else 1
+    rows = -1 if orientation in (3, 4, 7, 8) else 1
+    return np.ascontiguousarray(turned[::rows, ::columns])
 
 
 _REDUCED = {
@@ -156,10 +165,16 @@ def _load_numpy(path: Path) -> np.ndarray:
 
 def _load_tiff(path: Path) -> np.ndarray:
     try:
-        array: np.ndarray = tifffile.imread(path)
+        with tifffile.TiffFile(path) as tiff:
+            array, orientation = tiff.asarray(), _tiff_orientation(tiff)
     except (OSError, ValueError, IndexError, TiffFileError) as error:
         raise UserError(f"{path} is no readable TIFF ({error}); restore or remove it") from error
-    return array
+    return _upright(_bands_last(array), orientation)
+
+
+def _tiff_orientation(tiff: tifffile.TiffFile) -> int:
+    tag = tiff.pages.first.tags.get(EXIF_ORIENTATION)
+    return 1 if tag is None else int(tag.value)
 
 
 def _damaged(path: Path) -> UserError:
@@ -167,25 +182,28 @@ def _damaged(path: Path) -> UserError:
 
 
 def stored_size(path: Path, rotate: bool) -> Size:
-    """(height, width) from the file's header, with EXIF rotation applied where `rotate`. Raises `UserError`."""
-    suffix = path.suffix.lower()
-    try:
-        if suffix == NUMPY or suffix in TIFF:
-            return _array_size(_header_shape(path, suffix))
-        with Image.open(path) as image:
-            width, height = image.size
-            # not image.getexif(): of a PNG it decodes all pixels, 600 times the time
-            turned = rotate and Image.Image.getexif(image).get(EXIF_ORIENTATION, 1) >= 5
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError, IndexError, TiffFileError) as error:
-        raise _damaged(path) from error
+    """(height, width) from the file's header, with EXIF rotation applied where `rotate`, and a TIFF's always, as the
+    decoder does. Raises `UserError`.
+    """
+    (height, width), orientation = _header(path)
+    turned = orientation in TURNED and (rotate or path.suffix.lower() in TIFF)
     return (width, height) if turned else (height, width)
 
 
-def _header_shape(path: Path, suffix: str) -> tuple[int, ...]:
-    if suffix == NUMPY:
-        return tuple(np.load(path, mmap_mode="r", allow_pickle=False).shape)
-    with tifffile.TiffFile(path) as tiff:
-        return tuple(tiff.series[0].shape)
+def _header(path: Path) -> tuple[Size, int]:
+    """Height and width as stored, and the orientation, 1 where it is not told."""
+    suffix = path.suffix.lower()
+    try:
+        if suffix == NUMPY:
+            return _array_size(np.load(path, mmap_mode="r", allow_pickle=False).shape), 1
+        if suffix in TIFF:
+            with tifffile.TiffFile(path) as tiff:
+                return _array_size(tiff.series[0].shape), _tiff_orientation(tiff)
+        with Image.open(path) as image:
+            # not image.getexif(): of a PNG it decodes all pixels, 600 times the time
+            return (image.height, image.width), Image.Image.getexif(image).get(EXIF_ORIENTATION, 1)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError, IndexError, TiffFileError) as error:
+        raise _damaged(path) from error
 
 
 def _array_size(shape: tuple[int, ...]) -> Size:

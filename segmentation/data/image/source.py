@@ -9,8 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from segmentation.classes import Classes
+from segmentation.data.faults import FileFault
 from segmentation.data.image.files import RGB, PixelFormat, Size, read_image, stored_size
 from segmentation.errors import UserError
+from segmentation.runtime.console import progress_bar
 
 StoredValue = tuple[int, ...]  # one number, or the three of a colour
 
@@ -98,11 +100,16 @@ def measured(samples: Iterable[ImageSample]) -> tuple[list[ImageSample], list[st
         except UserError as error:
             return str(error)
         if size != mask_size:
-            return f"{sample.key}: the image is {size[1]}x{size[0]}, its mask {mask_size[1]}x{mask_size[0]} pixels"
+            told = f"{sample.key}: the image is {size[1]}x{size[0]}, its mask {mask_size[1]}x{mask_size[0]} pixels"
+            return FileFault(told, sample.image, sample.mask)
         return replace(sample, size=size)
 
-    with ThreadPoolExecutor() as pool:
-        results = list(pool.map(measure, samples))
+    todo = list(samples)
+    results = []
+    with ThreadPoolExecutor() as pool, progress_bar("looking at the files", len(todo)) as bar:
+        for result in pool.map(measure, todo):
+            results.append(result)
+            bar.advance()
     return (
         [sample for sample in results if isinstance(sample, ImageSample)],
         [fault for fault in results if isinstance(fault, str)],

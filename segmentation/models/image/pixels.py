@@ -1,6 +1,7 @@
 """What stands between raw pixels and a network: scaling, normalisation, padding and cropping back."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -69,9 +70,9 @@ class ImageModel(nn.Module):
         height, width = pixels.shape[-2:]
         unit = pixels * MAX_PIXEL if pixels.is_floating_point() else pixels
         normalised = (unit - self.shift) * self.scale
-        below, right = (max(-side % self.divisor, self.smallest - side) for side in (height, width))
-        padding = (0, right, 0, below)
-        if any(padding):
+        below, right = (torch.sym_max(-side % self.divisor, self.smallest - side) for side in (height, width))
+        padding: Any = (0, right, 0, below)  # numbers, or symbols while it is exported
+        if torch.compiler.is_exporting() or any(padding):  # to ask would fix the answer in what is exported
             normalised = F.pad(normalised, padding)
         outputs = self.network(normalised)
         if self.training and isinstance(outputs, Mapping) and len(outputs) > 1:
@@ -97,7 +98,7 @@ class ImageModel(nn.Module):
         encoder = {name: p for name, p in self.named_parameters() if name.startswith(prefix)}
         trained = {name: parameter.requires_grad for name, parameter in encoder.items()}
         was_training = self.training
-        side = 2 * max(self.divisor, 32)
+        side = self.divisor * max(2, 64 // self.divisor)
         pixels = torch.zeros(1, self.shift.shape[1], side, side, device=self.shift.device)
         try:
             self.eval()  # batch norms must not learn from the zeros
@@ -119,8 +120,7 @@ def freeze_unused(model: ImageModel) -> ImageModel:
     """
     was_training = model.training
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    side = 2 * max(model.divisor, 32)
-    pixels = torch.zeros(1, model.shift.shape[1], side, side, dtype=torch.uint8, device=model.shift.device)
+    pixels = torch.zeros(1, model.shift.shape[1], 64, 64, dtype=torch.uint8, device=model.shift.device)
     with torch.enable_grad():
         logits = logits_from(model.eval()(pixels))
     gradients = torch.autograd.grad(logits.sum(), parameters, allow_unused=True)

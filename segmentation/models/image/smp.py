@@ -1,4 +1,4 @@
-"""Architectures of segmentation-models-pytorch."""
+"""Architectures of segmentation-models-pytorch, and ours that are built as they are."""
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,14 +9,17 @@ from typing import Any
 import segmentation_models_pytorch as smp
 import timm
 from segmentation_models_pytorch.base import SegmentationModel
+from segmentation_models_pytorch.encoders.timm_vit import TimmViTEncoder
 from torch import Tensor
 
 from segmentation.errors import UserError, near, unknown_key
 from segmentation.models.image.pixels import ImageModel, freeze_unused
-from segmentation.models.image.timm import any_size
+from segmentation.models.image.timm import any_size, block_features
+from segmentation.models.image.vit import Linear, ViTUPerNet
 from segmentation.models.image.weights import is_file_name, load_encoder_weights, told_when_unavailable
 from segmentation.models.options import ModelOptions
 
+OURS: dict[str, type[SegmentationModel]] = {"Linear": Linear, "ViTUPerNet": ViTUPerNet}
 TIMM = ("tu-", "timm-")  # what smp takes from timm, by timm's own names
 SET_HERE = {"options", "num_classes", "in_channels", "classes", "kwargs"}  # parameters that are no key of the YAML
 FOR_EVERY_MODEL = {field.name for field in fields(ModelOptions)}  # keys of the YAML that are no parameters here
@@ -31,15 +34,15 @@ def smp_model(
     encoder_weights: str | None = None,
     **options: Any,
 ) -> ImageModel:
-    """`architecture` by smp's class name (`Unet`, `DeepLabV3Plus`, ...), `encoder_name` any of smp's encoders, with
-    `tu-` before it any of timm's; `options` go to the architecture.
+    """`architecture` by smp's class name (`Unet`, `DeepLabV3Plus`, ...) or a key of `OURS`, `encoder_name` any of smp's
+    encoders, with `tu-` before it any of timm's; `options` go to the architecture.
 
     As many bands go in as `mean` has. `encoder_weights` is a name that smp knows for the encoder (`imagenet`), None, or
     a file. Raises `UserError` for unknown names and options and for weights that cannot be had.
     """
     for fault in smp_faults({"architecture": architecture, "encoder_name": encoder_name, **options}):
         raise UserError(f"model.{fault}")
-    build = getattr(smp, architecture)
+    build = architecture_named(architecture)
     hub_weights = None if is_file_name(encoder_weights) else encoder_weights
     try:
         with told_when_unavailable(encoder_name, hub_weights):
@@ -55,20 +58,34 @@ def smp_model(
         raise UserError(f"model {architecture} with encoder {encoder_name}: {' '.join(str(error).split())}") from error
     if encoder_weights is not None and is_file_name(encoder_weights):
         load_encoder_weights(network.encoder, Path(encoder_weights))
-    stride = network.encoder.output_stride
-    smallest = 8 * stride if architecture == "PAN" else stride  # PAN halves the last features three times
-    return freeze_unused(ImageModel(network, "encoder", _encoder_features, mean, std, stride, smallest))
+    divisor = network.encoder.output_stride
+    if architecture == "DPT":
+        if divisor & (divisor - 1):
+            raise UserError(
+                f"model.encoder_name={encoder_name}: DPT needs patches of 8, 16 or 32 pixels, not of {divisor}; "
+                "model.patch_size=16 resamples those of the encoder, pre-trained ones too"
+            )
+        divisor = max(divisor, 2 ** (1 + len(network.encoder.output_strides)))  # features at 1/4, 1/8, ...
+    smallest = 8 * divisor if architecture == "PAN" else divisor  # PAN halves the last features three times
+    return freeze_unused(ImageModel(network, "encoder", _encoder_features, mean, std, divisor, smallest))
 
 
 def _encoder_features(network: SegmentationModel, pixels: Tensor) -> Sequence[Tensor]:
-    return network.encoder(pixels)
+    encoder = network.encoder
+    return block_features(encoder, pixels) if isinstance(encoder, TimmViTEncoder) else encoder(pixels)
+
+
+def architecture_named(name: Any) -> Any:
+    """The class, None where there is none of that name."""
+    found = OURS.get(str(name)) or getattr(smp, str(name), None)
+    return found if isinstance(found, type) and issubclass(found, SegmentationModel) else None
 
 
 def smp_faults(node: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the names and the options of a configuration of `smp_model`, each told from its key on."""
     architecture, encoder = node.get("architecture"), node.get("encoder_name")
-    build = getattr(smp, str(architecture), None)
-    if not (isinstance(build, type) and issubclass(build, SegmentationModel)):
+    build = architecture_named(architecture)
+    if build is None:
         yield f"architecture={architecture}: segmentation_models_pytorch has no model of that name"
     else:
         known = {name for takes in (smp_model, build) for name in inspect.signature(takes).parameters}

@@ -6,14 +6,18 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torchvision import models
 from torchvision.models import segmentation
 
 from segmentation.errors import UserError, near
 from segmentation.models.image.pixels import ImageModel
-from segmentation.models.image.weights import is_file_name, load_encoder_weights, told_when_unavailable
+from segmentation.models.image.weights import (
+    filters_for_bands,
+    is_file_name,
+    load_encoder_weights,
+    told_when_unavailable,
+)
 
 ENCODER_WEIGHTS = {
     "deeplabv3_resnet50": models.ResNet50_Weights.IMAGENET1K_V2,
@@ -49,10 +53,10 @@ def torchvision_model(
         if hub_weights not in names:
             raise KeyError(f"Available options are: {[name for name in names if name]}")
         network = build(weights=None, weights_backbone=names[hub_weights], num_classes=num_classes, **heads)
-    if encoder_weights is not None and is_file_name(encoder_weights):
-        load_encoder_weights(network.backbone, Path(encoder_weights))
     if len(mean) != 3:
         _change_bands(network.backbone, len(mean))
+    if encoder_weights is not None and is_file_name(encoder_weights):
+        load_encoder_weights(network.backbone, Path(encoder_weights))
     return ImageModel(network, "backbone", _backbone_features, mean, std, divisor=1)
 
 
@@ -74,13 +78,11 @@ def _can_have_an_auxiliary_head(architecture: str) -> bool:
 
 
 def _change_bands(backbone: nn.Module, bands: int) -> None:
-    """The first filters for red, green and blue in turn, scaled so that their sum keeps its size, as smp does it."""
     name, first = next((name, module) for name, module in backbone.named_modules() if isinstance(module, nn.Conv2d))
     parent, _, key = name.rpartition(".")
     convolution = deepcopy(first)
     convolution.in_channels = bands
-    filters = [first.weight.detach()[:, band % 3] * 3 / bands for band in range(bands)]
-    convolution.weight = nn.Parameter(torch.stack(filters, 1))
+    convolution.weight = nn.Parameter(filters_for_bands(first.weight.detach(), bands))
     setattr(backbone.get_submodule(parent), key, convolution)
 
 

@@ -1,5 +1,6 @@
 """Pre-trained encoder weights: from a hub, from its cache on this machine, or from a file."""
 
+import inspect
 import os
 import socket
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,8 @@ import huggingface_hub.constants as hub
 import torch
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors.torch import load_file
+from segmentation_models_pytorch.encoders.timm_vit import TimmViTEncoder
+from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from segmentation.errors import UserError
@@ -58,11 +61,14 @@ def _hub_answers(seconds: float = 3.0) -> bool:
 
 def load_encoder_weights(encoder: nn.Module, path: Path) -> None:
     """Load a file of weights, in torch's or safetensors' form, that were saved of the encoder, of a classifier of the
-    same architecture, or of a network that holds it. Raises `UserError` when a weight of the encoder is not in the file
-    or has another shape, and when the file is of a deeper encoder.
+    same architecture, or of a network that holds it. Filters of a first layer that were learned on RGB are made to take
+    as many bands as the encoder does, patches and positions of a transformer its sizes.
+
+    Raises `UserError` when a weight of the encoder is not in the file or has another shape, and when the file is of a
+    deeper encoder.
     """
     wanted = encoder.state_dict()
-    given = _named_as(wanted, _read(path))
+    given = _with_bands(wanted, _with_sizes(encoder, _named_as(wanted, _read(path))))
     missing = [name for name in wanted if name not in given and not name.endswith("num_batches_tracked")]
     differing = [name for name in wanted if name in given and given[name].shape != wanted[name].shape]
     if missing or differing:
@@ -99,6 +105,32 @@ def _read(path: Path) -> dict[str, Tensor]:
     if not named:
         raise UserError(f"model.encoder_weights={path} holds no weights by name: save a module's state_dict()")
     return content
+
+
+def _with_sizes(encoder: nn.Module, given: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A transformer's patches and position embeddings in the encoder's sizes, resampled as timm does it."""
+    transformer, prefix = (encoder.model, "model.") if isinstance(encoder, TimmViTEncoder) else (encoder, "")
+    resampled = getattr(inspect.getmodule(type(transformer)), "checkpoint_filter_fn", None)
+    if resampled is None or not hasattr(transformer, "patch_embed"):
+        return given
+    inner = {name.removeprefix(prefix): weight for name, weight in given.items()}
+    return {prefix + name: weight for name, weight in resampled(inner, transformer).items()}
+
+
+def _with_bands(wanted: dict[str, Tensor], given: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The first filters, if they are for RGB, for as many bands as are wanted."""
+    first = next((name for name, weight in wanted.items() if weight.ndim == 4), None)
+    if first not in given or given[first].ndim != 4 or given[first].shape[1] != 3:
+        return given
+    return {**given, first: filters_for_bands(given[first], wanted[first].shape[1])}
+
+
+def filters_for_bands(filters: Tensor, bands: int) -> Tensor:
+    """Filters `[C, 3, h, w]` for red, green and blue as `[C, bands, h, w]`: for one band their sum, else red, green and
+    blue in turn, times 3 / bands, so that answers stay about as large.
+    """
+    adapted: Tensor = adapt_input_conv(bands, filters)
+    return adapted
 
 
 def _named_as(wanted: Iterable[str], given: dict[str, Tensor]) -> dict[str, Tensor]:

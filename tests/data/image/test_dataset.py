@@ -9,12 +9,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from segmentation.data.batch import Batch
+from segmentation.data.image.augmentation.transforms import Entry, transforms_of
 from segmentation.data.image.dataset import ImageDataset, ImageItem, collate, start_worker
-from segmentation.data.image.layouts.david import david
 from segmentation.data.image.files import Size, read_image
+from segmentation.data.image.layouts.david import david
 from segmentation.data.image.resized import resize_image
 from segmentation.data.image.source import ImageSource
-from segmentation.data.image.augmentation.transforms import Entry, transforms_of
 from segmentation.data.sampler import Bucket, Draw, TrainingBatches, batches_of_like_size, buckets_of_like_size
 from segmentation.errors import UserError
 from tests.data.image.augmentation.presets import augmentation, transforms

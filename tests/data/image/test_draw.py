@@ -9,6 +9,7 @@ from segmentation.data.batch import Batch
 from segmentation.data.image.draw import (
     BACKGROUND,
     IGNORED,
+    LARGEST,
     MARGIN,
     PANEL_WIDTH,
     SHORTEST_SIDE,
@@ -18,6 +19,7 @@ from segmentation.data.image.draw import (
     WRONG,
     ImageDrawing,
     as_rgb,
+    thinned,
 )
 
 CLASSES = Classes(("road", "car", "person", "plant"), ((128, 64, 128), (0, 0, 142), (220, 20, 60), (107, 142, 35)))
@@ -88,7 +90,8 @@ def test_without_outputs_the_truth_lies_over_the_image() -> None:
     assert blocks(picture, 0) == [PIXEL] * 8
     assert blocks(picture, 1)[2:5] == [CAR, CAR, IGNORED]
     for shown, truth in zip(blocks(picture, 2), blocks(picture, 1), strict=True):
-        assert shown == pytest.approx([(a + b) / 2 for a, b in zip(PIXEL, truth, strict=True)], abs=1)
+        mean = [(a + b) / 2 for a, b in zip(PIXEL, truth, strict=True)]
+        assert shown == (IGNORED if truth == IGNORED else pytest.approx(mean, abs=1))
 
 
 def test_between_the_panels_is_background() -> None:
@@ -173,6 +176,38 @@ def test_extreme_shapes(size: tuple[int, int], panel_size: tuple[int, int]) -> N
         assert not (shown[:, :width] == BACKGROUND).all(axis=2).any()
         assert (shown[:, width:] == BACKGROUND).all()
     assert (picture[TOP + height : TOP + height + MARGIN] == BACKGROUND).all()
+
+
+def test_samples_of_a_grid_keep_their_shapes() -> None:
+    """Twice as wide as high and the other way round, in columns of 240 pixels."""
+    wide, high = batch_of(np.zeros((4, 8), np.uint8)), batch_of(np.zeros((8, 4), np.uint8), size=(8, 4))
+    picture = ImageDrawing(CLASSES).grid([wide, high])
+    for place, height in enumerate((120, 120, 480, 480)):
+        column = picture[TOP : TOP + 480, MARGIN + place * (240 + MARGIN) :][:, :240]
+        assert not (column[:height] == BACKGROUND).all(axis=2).any()
+        assert (column[height:] == BACKGROUND).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "step"), [((10, LARGEST), 1), ((10, LARGEST + 1), 2), ((2 * LARGEST, 6), 2), ((3, 2 * LARGEST + 1), 3)]
+)
+def test_large_pictures_are_thinned(size: tuple[int, int], step: int) -> None:
+    pixels = torch.arange(size[0] * size[1]).view(1, *size)
+    thin = thinned(pixels)
+    assert max(thin.shape) <= LARGEST
+    assert thin[0, 0, :3].tolist() == [0, step, 2 * step]
+    assert thin[0, :, 0].tolist() == list(range(0, size[0] * size[1], step * size[1]))
+
+
+@pytest.mark.parametrize("image_size", [(4, 2 * LARGEST), (2, 8)])
+def test_a_large_mask_is_drawn_with_what_was_predicted_there(image_size: tuple[int, int]) -> None:
+    target = np.repeat(np.repeat(TARGET, LARGEST // 4, axis=1), LARGEST // 2, axis=0)
+    picture = picture_of(batch_of(target, size=image_size), logits_of(LABELS))
+    assert picture.shape[1] == MARGIN + 4 * (PANEL_WIDTH + MARGIN)
+    middles = [(100, 25 + 50 * place) for place in range(8)]
+    for place, expected in ((0, [PIXEL] * 8), (1, CLASSES.paint(TARGET, IGNORED)[1]), (2, CLASSES.paint(LABELS)[1])):
+        shown = panel(picture, place, TALLEST * PANEL_WIDTH)
+        assert [tuple(shown[at]) for at in middles] == [tuple(color) for color in expected]
 
 
 @pytest.mark.parametrize(("bands", "shown"), [(1, (100, 100, 100)), (2, (100, 100, 100)), (4, PIXEL), (7, PIXEL)])

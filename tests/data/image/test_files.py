@@ -1,11 +1,13 @@
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageOps
 
-from segmentation.data.image.files import PixelFormat, read_image, read_stored, stored_size
+from segmentation.data.image.files import PixelFormat, read_image, read_indices, read_stored, stored_size
 from segmentation.errors import UserError
 from tests.data.image.david_files import random_image, write_picture
 
@@ -100,6 +102,92 @@ def test_a_size_is_read_from_the_header_alone(tmp_path: Path, suffix: str, rotat
     assert stored_size(path, rotate) == (50, 70)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_transparent_pictures_are_turned_too(tmp_path: Path, orientation: int) -> None:
+    path = write_turned(tmp_path / "a.png", RGBA, orientation)
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(read_image(path, PixelFormat(4)), np.asarray(ImageOps.exif_transpose(image)))
+
+
+@pytest.mark.parametrize("bands", [3, 4, 5])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_is_turned_whatever_its_bands(tmp_path: Path, orientation: int, bands: int) -> None:
+    stored = np.random.default_rng(0).integers(0, 256, (5, 7, bands), dtype=np.uint8)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stored, photometric="rgb", extratags=[(274, "H", 1, orientation, True)])
+    write_turned(tmp_path / "a.png", stored[..., :3], orientation)
+    with Image.open(tmp_path / "a.png") as image:
+        upright = np.asarray(ImageOps.exif_transpose(image))
+    read = read_image(path, PixelFormat(bands))
+    np.testing.assert_array_equal(read[..., :3], upright)
+    assert stored_size(path, rotate=True) == stored_size(path, rotate=False) == read.shape[:2]
+
+
+BANDS = np.random.default_rng(1).integers(0, 65536, (6, 7, 5)).astype(np.uint16)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.tif"])
+@pytest.mark.parametrize("bands_first", [False, True])
+def test_bands_are_read_in_either_order(tmp_path: Path, name: str, bands_first: bool) -> None:
+    stored = np.ascontiguousarray(BANDS.transpose(2, 0, 1)) if bands_first else BANDS
+    if name.endswith(".npy"):
+        np.save(tmp_path / name, stored)
+    else:
+        tifffile.imwrite(tmp_path / name, stored, photometric="minisblack")
+    read = read_image(tmp_path / name, PixelFormat(5, max_value=10000))
+    assert read.dtype == np.float32
+    np.testing.assert_allclose(read, np.minimum(BANDS / np.float32(10000), 1), atol=1e-6)
+    assert stored_size(tmp_path / name, rotate=True) == (6, 7)
+
+
+def test_arrays_of_bytes_stay_and_floats_are_in_0_to_1(tmp_path: Path) -> None:
+    np.save(tmp_path / "bytes.npy", GREY)
+    np.save(tmp_path / "floats.npy", np.array([[[-0.5, 0.25], [0.75, 2.0]]] * 2))
+    np.testing.assert_array_equal(read_image(tmp_path / "bytes.npy", PixelFormat(1)), GREY[..., None])
+    read = read_image(tmp_path / "floats.npy", PixelFormat(2))
+    assert (read.dtype, read.tolist()) == (np.float32, [[[0, 0.25], [0.75, 1]]] * 2)
+
+
+def test_one_band_of_a_colour_picture_is_its_grey(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.png", np.full((2, 3, 3), (200, 100, 50), np.uint8))
+    assert (read_image(path, PixelFormat(1)) == round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)).all()
+
+
+@pytest.mark.parametrize(("pixels", "bands"), [(RGB, 4), (GREY, 4), (RGBA, 5), (RGB, 2)])
+def test_other_bands_than_the_file_has_are_told(tmp_path: Path, pixels: np.ndarray, bands: int) -> None:
+    path = write_picture(tmp_path / "a.png", pixels)
+    with pytest.raises(UserError, match=rf"^{path} is of shape 5x7x\d: expected {bands} channels"):
+        read_image(path, PixelFormat(bands))
+
+
+@pytest.mark.parametrize(
+    ("at_least", "expected"),
+    [((48, 64), (48, 64)), ((25, 20), (48, 64)), ((24, 32), (24, 32)), ((6, 8), (6, 8)), ((2, 2), (6, 8))],
+)
+def test_a_jpeg_is_decoded_at_a_fraction_of_its_size(
+    tmp_path: Path, at_least: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    ramp = np.broadcast_to(np.linspace(0, 255, 64).astype(np.uint8)[:, None], (48, 64, 3))
+    path = write_picture(tmp_path / "a.jpg", np.ascontiguousarray(ramp))
+    read = read_image(path, at_least=at_least)
+    assert read.shape == (*expected, 3)
+    step = 64 // expected[1]
+    means = np.linspace(0, 255, 64).reshape(-1, step).mean(axis=1)
+    np.testing.assert_allclose(read[..., 0], np.broadcast_to(means, expected), atol=6)
+
+
+def test_a_turned_jpeg_is_reduced_by_its_upright_size(tmp_path: Path) -> None:
+    path = write_turned(tmp_path / "a.jpg", np.zeros((48, 96, 3), np.uint8), 6)
+    assert read_image(path, at_least=(40, 20)).shape == (48, 24, 3)
+
+
+def write_any(path: Path, pixels: np.ndarray) -> None:
+    if path.suffix == ".npy":
+        np.save(path, pixels)
+    else:
+        write_picture(path, pixels)
+
+
 def write_damaged(path: Path, how: str) -> Path:
     if how == "a folder":
         path.mkdir()
@@ -108,24 +196,26 @@ def write_damaged(path: Path, how: str) -> Path:
     elif how == "text":
         path.write_text("a picture, they said")
     elif how != "missing":
-        write_picture(path, random_image(0, (50, 70)))
+        write_any(path, random_image(0, (50, 70)))
         content = path.read_bytes()
         path.write_bytes(content[: {"half": len(content) // 2, "header": 20}[how]])
     return path
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".npy"])
 @pytest.mark.parametrize("how", ["missing", "a folder", "empty", "text", "half", "header"])
 def test_an_unreadable_picture_is_named_in_one_line(tmp_path: Path, how: str, suffix: str) -> None:
     path = write_damaged(tmp_path / f"a{suffix}", how)
-    for read in (read_image, read_stored):
-        with pytest.raises(UserError, match=rf"^{path} .*$"):
+    for read in (read_image, read_stored, read_indices, partial(read_image, pixels=PixelFormat(5))):
+        with pytest.raises(UserError, match=rf"^{path} .*$") as error:
             read(path)
+        assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".npy"])
 @pytest.mark.parametrize("how", ["missing", "a folder", "empty", "text", "header"])
-def test_a_picture_without_a_size_is_named_in_one_line(tmp_path: Path, how: str) -> None:
-    path = write_damaged(tmp_path / "a.png", how)
+def test_a_picture_without_a_size_is_named_in_one_line(tmp_path: Path, how: str, suffix: str) -> None:
+    path = write_damaged(tmp_path / f"a{suffix}", how)
     for rotate in (False, True):
         with pytest.raises(UserError, match=rf"^{path} .*$"):
             stored_size(path, rotate)

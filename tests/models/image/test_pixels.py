@@ -52,9 +52,26 @@ def test_padding_is_below_and_to_the_right_in_the_mean_colour_and_cut_off_again(
     torch.testing.assert_close(seen, wrapped(Sees(), divisor=1)(pixels))
 
 
-def test_of_a_mapping_the_logits_are_taken() -> None:
+def test_of_a_mapping_the_logits_are_taken_in_evaluation() -> None:
     pixels = torch.zeros(1, 3, 5, 5, dtype=torch.uint8)
-    assert torch.equal(wrapped(Sees(mapping=True))(pixels), wrapped(Sees())(pixels))
+    assert torch.equal(wrapped(Sees(mapping=True)).eval()(pixels), wrapped(Sees()).eval()(pixels))
+
+
+def test_in_training_every_head_loses_the_padding() -> None:
+    pixels = torch.randint(0, 256, (1, 3, 5, 11), dtype=torch.uint8)
+    heads = wrapped(Sees(mapping=True)).train()(pixels)
+    assert heads.keys() == {"out", "aux"}
+    assert heads["out"].shape == (1, 3, 5, 11)
+    assert torch.equal(heads["aux"], -heads["out"])
+
+
+def test_a_head_of_a_lower_size_keeps_what_shows_the_image() -> None:
+    class Half(Sees):
+        def forward(self, normalised: Tensor) -> dict[str, Tensor]:
+            return {"out": normalised, "aux": normalised[..., ::2, ::2]}
+
+    heads = wrapped(Half(), divisor=16).train()(torch.zeros(1, 3, 10, 17, dtype=torch.uint8))
+    assert heads["aux"].shape == (1, 3, 5, 9)  # of 16 x 32 padded pixels 8 x 16; 10 and 17 of them show the image
 
 
 def test_mean_and_std_follow_the_device_and_stay_out_of_the_weights() -> None:

@@ -14,7 +14,7 @@ from segmentation.errors import UserError
 from segmentation.models.image.pixels import ImageModel
 from segmentation.models.image.smp import smp_model
 from segmentation.models.image.torchvision import torchvision_model
-from segmentation.models.image.weights import load_encoder_weights
+from segmentation.models.image.weights import filters_for_bands, load_encoder_weights
 from segmentation.runtime.checkpoint import save_checkpoint
 from tests.engine.toy import unequal
 
@@ -226,3 +226,52 @@ def test_weights_of_an_unknown_name_are_one_line_that_lists_the_known(build: Cal
     with pytest.raises(UserError, match="imagenet") as error:
         build()
     assert "\n" not in str(error.value)
+
+
+BANDS: dict[str, Callable[[str | None, int], ImageModel]] = {
+    "smp": lambda path, bands: smp_model("Unet", "resnet18", 3, [0.5] * bands, [0.25] * bands, path),
+    "timm": lambda path, bands: smp_model("Unet", "tu-resnet18", 3, [0.5] * bands, [0.25] * bands, path),
+    "torchvision": lambda path, bands: torchvision_model(
+        "deeplabv3_mobilenet_v3_large", 3, [0.5] * bands, [0.25] * bands, path
+    ),
+}
+
+
+@pytest.mark.parametrize("bands", [1, 4])
+@pytest.mark.parametrize("source", BANDS)
+def test_filters_for_rgb_are_made_to_take_other_bands(scratch: Path, source: str, bands: int) -> None:
+    rgb = BANDS[source](None, 3)
+    assert rgb.encoder is not None
+    expected = rgb.encoder.state_dict()
+    model = BANDS[source](str(saved(scratch / "rgb.pth", expected)), bands)
+    assert model.encoder is not None
+    weights = model.encoder.state_dict()
+    first = next(name for name, weight in expected.items() if weight.ndim == 4)
+    torch.testing.assert_close(weights[first], filters_for_bands(expected[first], bands))
+    assert not unequal({**weights, first: expected[first]}, expected)
+    assert model.eval()(torch.zeros(1, bands, 32, 32, dtype=torch.uint8)).shape == (1, 3, 32, 32)
+
+
+def test_bands_have_the_filters_of_red_green_and_blue_in_turn() -> None:
+    filters = torch.arange(3.0).view(1, 3, 1, 1)
+    assert filters_for_bands(filters, 2).flatten().tolist() == [0.0, 1.5]
+    assert filters_for_bands(filters, 1).flatten().tolist() == [3.0]
+    assert filters_for_bands(filters, 6).flatten().tolist() == [0.0, 0.5, 1.0, 0.0, 0.5, 1.0]
+
+
+def test_a_transformers_patches_and_positions_are_resampled(scratch: Path) -> None:
+    """A classifier with patches of 14 pixels at 28 x 28 gives an encoder with patches of 16 at 64 x 64."""
+    torch.manual_seed(0)
+    classifier = timm.create_model("test_vit", patch_size=14, img_size=28)
+    torch.nn.init.constant_(classifier.get_parameter("pos_embed"), 0.25)
+    path = saved(scratch / "vit.pth", classifier.state_dict())
+    encoder = smp_model("Linear", "tu-test_vit", encoder_weights=str(path), img_size=64, **PIXELS).encoder
+    assert encoder is not None
+    weights = encoder.state_dict()
+    assert weights["model.patch_embed.proj.weight"].shape[-2:] == (16, 16)
+    assert weights["model.pos_embed"].shape[1] in (16, 17)
+    torch.testing.assert_close(
+        weights["model.pos_embed"][:, 1:], torch.full_like(weights["model.pos_embed"][:, 1:], 0.25)
+    )
+    key = "blocks.3.attn.qkv.weight"
+    assert torch.equal(weights[f"model.{key}"], classifier.state_dict()[key])

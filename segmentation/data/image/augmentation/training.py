@@ -3,10 +3,10 @@
 import numpy as np
 
 from segmentation.classes import Classes
-from segmentation.data.image.augmentation.options import Augmentation
 from segmentation.data.image.augmentation.crops import Pair, class_in, crop_with_class, random_crop
-from segmentation.data.image.files import Size
 from segmentation.data.image.augmentation.mixing import classmix, copy_paste, cutmix, mosaic
+from segmentation.data.image.augmentation.options import Augmentation
+from segmentation.data.image.files import Size
 from segmentation.data.image.resized import ResizedSamples
 from segmentation.data.rarity import named_class_chances, rare_class_chances
 from segmentation.data.sampler import Draw

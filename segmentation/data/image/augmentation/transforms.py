@@ -7,15 +7,14 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # before the import: it would ask the network for news
 import albumentations
 
+from segmentation.data.image.augmentation.strength import Spec, scaled
 from segmentation.data.image.files import Size
 from segmentation.data.image.resized import resize_image, resize_mask
-from segmentation.data.image.augmentation.strength import Spec, scaled
 from segmentation.errors import UserError, near, unknown_key
 
 Entry = str | Mapping[str, Mapping[str, Any] | None]
@@ -67,7 +66,7 @@ class Transforms:
         self._compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
         try:
             result = self._compose(image=image, mask=mask)
-        except (ValueError, TypeError, IndexError, cv2.error) as error:
+        except Exception as error:  # each transform has its own; albumentations' have nothing in common
             raise UserError(f"{self._cannot(image)}: {' '.join(str(error).split())}") from error
         new_image, new_mask = result["image"], result["mask"]
         if new_image.shape[2:] != image.shape[2:] or new_image.dtype != image.dtype:

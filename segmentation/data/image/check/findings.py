@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class Severity(StrEnum):
@@ -15,10 +16,11 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Example:
-    """One line, and the samples that it speaks of, to be shown side by side."""
+    """One line, and the samples or the files of none that it speaks of, to be shown side by side."""
 
     text: str
     keys: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

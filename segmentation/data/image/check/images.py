@@ -93,7 +93,7 @@ def _look(image: np.ndarray) -> Look:
         np.ascontiguousarray(image).data, digest_size=DIGEST_BYTES, key=repr(image.shape).encode()
     ).digest()
     grey = grey_of(image)
-    return (image.shape[0], image.shape[1]), digest, perceptual_hash(grey), float(grey.std()) < FLAT
+    return (image.shape[0], image.shape[1]), digest, perceptual_hash(grey), float(cv2.meanStdDev(grey)[1][0, 0]) < FLAT
 
 
 def grey_of(image: np.ndarray) -> np.ndarray:

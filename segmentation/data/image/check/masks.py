@@ -1,7 +1,7 @@
 """Findings from what the masks hold."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -16,25 +16,32 @@ from segmentation.data.image.source import ImageSource, StoredValue
 MOST_UNKNOWN = 0.01  # the share of a mask's pixels above which unknown values are a fault
 LOSSY = (".jpg", ".jpeg")
 MANY_VALUES = 8  # more different colours than a mask has by mistake: lossy compression
+GREYS = 0.05  # the share of a black and white mask that smooth edges may take
 PartKeys = Mapping[str, Sequence[str]]
 
 
 def mask_findings(source: ImageSource, scan: MaskScan, parts: PartKeys) -> list[Finding]:
     """Of the masks of all samples, and of the classes that each of `parts` (keys of samples) lacks."""
-    classes = source.classes
+    classes, binary = source.classes, _black_and_white(source, scan)
     return [
         *_lossy(source),
         *_unreadable(scan),
-        *_unknown(scan, classes),
-        *_binary_with_ignored(source, scan),
+        *_binary(binary, scan, classes),
+        *_unknown([key for key in scan.unknown if key not in binary], scan, classes),
         *_without_content(scan, classes),
         *_missing_classes(scan, classes, parts),
     ]
 
 
+def _index_decoder(source: ImageSource) -> IndexDecoder | None:
+    decode = source.labels.decode if isinstance(source.labels, PictureLabels) else None
+    return decode if isinstance(decode, IndexDecoder) else None
+
+
 def _lossy(source: ImageSource) -> Iterator[Finding]:
     """Numbers that compression changed are mostly those of other classes: nothing else tells."""
-    keys = [sample.key for sample in source.samples if _are_indices(source) and sample.mask.suffix.lower() in LOSSY]
+    of_ids = _index_decoder(source) is not None
+    keys = [sample.key for sample in source.samples if of_ids and sample.mask.suffix.lower() in LOSSY]
     if keys:
         message = f"JPEG, whose compression changes ids, in {number(len(keys), 'mask')}: store masks as PNG"
         yield Finding("lossy mask", Severity.FAULT, message, samples(keys))
@@ -46,14 +53,59 @@ def _unreadable(scan: MaskScan) -> Iterator[Finding]:
         yield Finding("unreadable mask", Severity.FAULT, f"{number(len(examples), 'mask')} cannot be read", examples)
 
 
-def _unknown(scan: MaskScan, classes: Classes) -> Iterator[Finding]:
+def _black_and_white(source: ImageSource, scan: MaskScan) -> set[str]:
+    """The masks of nothing but 0 and 255, and a few greys between them, that are read as class ids or colours."""
+    decode = _index_decoder(source)
+    if decode is None:
+        return _of_black_and_white(scan)
+    total, others = scan.counts.sum(axis=1), scan.counts[:, 1:-1].sum(axis=1)
+    suspects = (scan.counts[:, 0] > 0) & (scan.counts[:, -1] > 0) & (others <= GREYS * total)
+    if len(source.classes) < 2 or 255 in dict(decode.remap):
+        return set()
+    return {
+        sample.key
+        for sample, suspect in zip(source.samples, suspects, strict=True)
+        if suspect and _is_black_and_white(read_indices(sample.mask))
+    }
+
+
+def _is_black_and_white(stored: np.ndarray) -> bool:
+    return bool((stored == 255).any() and np.isin(stored, (0, 255)).mean() >= 1 - GREYS)
+
+
+def _of_black_and_white(scan: MaskScan) -> set[str]:
+    """By colours of which at most one, black or white, is a class."""
+    row_of = {key: row for row, key in enumerate(scan.keys)}
+    return {
+        key
+        for key, some in scan.unknown.items()
+        if (255, 255, 255) in some.commonest
+        and set(some.commonest) <= {(0, 0, 0), (255, 255, 255)}
+        and np.count_nonzero(scan.counts[row_of[key], :-1]) <= 1
+    }
+
+
+def _binary(keys: Collection[str], scan: MaskScan, classes: Classes) -> Iterator[Finding]:
+    """With more than two classes none is meant so; with two, in few masks, it may be the ground and what to ignore."""
+    if not keys:
+        return
+    most = len(keys) * 2 > np.count_nonzero(scan.sizes[:, 0])
+    spoils = most or len(classes) > 2 or any(share > MOST_UNKNOWN for share in _shares(keys, scan).values())
+    yield Finding(
+        "binary mask",
+        Severity.FAULT if spoils else Severity.WARNING,
+        f"0 and 255 are read as class ids or colours in {number(len(keys), 'mask')}: set dataset.mask_format=binary, "
+        "or mend them",
+        samples(key for key in scan.keys if key in keys),
+    )
+
+
+def _unknown(keys: Sequence[str], scan: MaskScan, classes: Classes) -> Iterator[Finding]:
     """What is no class, by what it looks like."""
     by_kind: dict[str, list[str]] = {}
-    for key, some in scan.unknown.items():
-        present = np.flatnonzero(scan.counts[scan.keys.index(key), :-1])
-        by_kind.setdefault(_kind(some, present), []).append(key)
+    for key in keys:
+        by_kind.setdefault(_kind(scan.unknown[key]), []).append(key)
     advice = {
-        "binary mask": ("0 and 255 are read as class ids or colours", "set dataset.mask_format=binary"),
         "near-miss colours": (
             "colours near the classes', as lossy compression (JPEG) leaves them",
             "store masks as PNG, from the originals",
@@ -62,17 +114,16 @@ def _unknown(scan: MaskScan, classes: Classes) -> Iterator[Finding]:
         "ids outside the classes": (f"ids above {len(classes) - 1}, the last class", "mend them or dataset.classes"),
     }
     for kind, (told, what_to_do) in advice.items():
-        keys = by_kind.get(kind, [])
-        if keys:
-            severity, values, examples = _ranked(keys, scan, classes)
-            message = f"{told} in {number(len(keys), 'mask')}: {what_to_do}; most are {values}"
+        of_kind = by_kind.get(kind, [])
+        if of_kind:
+            severity, values, examples = _ranked(of_kind, scan, classes)
+            message = f"{told}, in {number(len(of_kind), 'mask')}: {what_to_do}; most are {values}"
             yield Finding(kind, severity, message, examples)
 
 
 def _ranked(keys: Sequence[str], scan: MaskScan, classes: Classes) -> tuple[Severity, str, tuple[Example, ...]]:
     """How bad it is, the commonest values, and the masks, the worst first."""
-    row_of = {key: row for row, key in enumerate(scan.keys)}
-    shares = {key: scan.unknown[key].pixels / int(scan.counts[row_of[key]].sum()) for key in keys}
+    shares = _shares(keys, scan)
     ranked = sorted(keys, key=lambda key: -shares[key])
     pixels: Counter[StoredValue] = Counter()
     for key in keys:
@@ -82,12 +133,14 @@ def _ranked(keys: Sequence[str], scan: MaskScan, classes: Classes) -> tuple[Seve
     return severity, values, tuple(Example(f"{key} {shares[key]:.2%}", (key,)) for key in ranked)
 
 
-def _kind(some: NoClass, present: np.ndarray) -> str:
+def _shares(keys: Collection[str], scan: MaskScan) -> dict[str, float]:
+    """Of the pixels of each mask those that have no class and are not known to be ignored."""
+    totals = dict(zip(scan.keys, scan.counts.sum(axis=1).tolist(), strict=True))
+    return {key: scan.unknown[key].pixels / totals[key] if key in scan.unknown else 0.0 for key in keys}
+
+
+def _kind(some: NoClass) -> str:
     is_color = len(next(iter(some.commonest))) == 3
-    extremes = {(0, 0, 0), (255, 255, 255)} if is_color else {(0,), (255,)}
-    white = (255, 255, 255) if is_color else (255,)
-    if white in some.commonest and set(some.commonest) <= extremes and len(present) <= 1:
-        return "binary mask"
     if is_color and some.values >= MANY_VALUES and some.near * 2 >= some.pixels:
         return "near-miss colours"
     return "unknown colours" if is_color else "ids outside the classes"
@@ -105,35 +158,6 @@ def _nearest(value: StoredValue, classes: Classes) -> str:
     return f", nearest class {classes.names[int(np.argmin(distances))]}"
 
 
-def _binary_with_ignored(source: ImageSource, scan: MaskScan) -> Iterator[Finding]:
-    """Masks of 0 and 255 where 255 is the ignore index: class 0, and nothing else to learn.
-
-    With more than two classes none is meant so; with two it may be the ground and a region to ignore, in few masks.
-    """
-    classes = source.classes
-    if classes.ignore_index != 255 or len(classes) < 2 or not _are_indices(source):
-        return
-    suspects = (scan.counts[:, 0] > 0) & (scan.counts[:, -1] > 0) & (scan.counts[:, 1:-1].sum(axis=1) == 0)
-    of_extremes = [
-        sample.key
-        for sample, suspect in zip(source.samples, suspects, strict=True)
-        if suspect and np.isin(read_indices(sample.mask), (0, 255)).all()
-    ]
-    if of_extremes:
-        most = len(of_extremes) * 2 > np.count_nonzero(scan.sizes[:, 0])
-        yield Finding(
-            "binary mask",
-            Severity.FAULT if most or len(classes) > 2 else Severity.WARNING,
-            f"nothing but 0 and 255 in {number(len(of_extremes), 'mask')}, read as {classes.names[0]} and ignored: set "
-            "dataset.mask_format=binary, or mend them",
-            samples(of_extremes),
-        )
-
-
-def _are_indices(source: ImageSource) -> bool:
-    return isinstance(source.labels, PictureLabels) and isinstance(source.labels.decode, IndexDecoder)
-
-
 def _without_content(scan: MaskScan, classes: Classes) -> Iterator[Finding]:
     readable = scan.sizes[:, 0] > 0
     labelled = scan.counts[:, :-1] > 0
@@ -149,6 +173,8 @@ def _without_content(scan: MaskScan, classes: Classes) -> Iterator[Finding]:
         which = Counter(classes.names[int(index)] for index in labelled[single].argmax(axis=1))
         told = ", ".join(f"{count} {name}" for name, count in which.most_common(3))
         message = f"one class from edge to edge in {number(int(single.sum()), 'mask')} ({told})"
+        if severity is Severity.FAULT:
+            message += ", which is all there are: dataset.mask_format or dataset.threshold do not fit them"
         yield Finding("empty mask", severity, message, samples(keys[single].tolist()))
 
 

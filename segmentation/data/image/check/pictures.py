@@ -1,10 +1,13 @@
 """Pictures of the samples that a finding speaks of."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
 from segmentation.data.image.dataset import ImageItem, collate
 from segmentation.data.image.draw import PANEL_WIDTH, ImageDrawing, as_rgb
+from segmentation.data.image.files import read_indices
 from segmentation.data.image.resized import resize_image
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.errors import UserError
@@ -25,6 +28,17 @@ def image_picture(source: ImageSource, sample: ImageSample) -> np.ndarray | None
     """The image alone, to be shown beside others."""
     image = _read_image(source, sample)
     return None if image is None else _to_panel(as_rgb(image))
+
+
+def file_picture(path: Path) -> np.ndarray | None:
+    """A file that belongs to no sample, ids spread over the greys; None where it cannot be read."""
+    try:
+        stored = read_indices(path)
+    except UserError:
+        return None
+    if stored.ndim == 2:
+        return _to_panel(as_rgb(stored[..., None].astype(np.float32)))
+    return _to_panel(as_rgb(stored[..., 2::-1]))
 
 
 def _read_image(source: ImageSource, sample: ImageSample) -> np.ndarray | None:

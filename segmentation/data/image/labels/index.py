@@ -89,7 +89,7 @@ def reaches(stored: np.ndarray, threshold: float) -> np.ndarray:
 def _numbers(stored: np.ndarray) -> np.ndarray:
     """`[H, W]` integers."""
     colors = stored[..., :3] if stored.ndim == 3 else stored[..., None]
-    if colors.ndim != 3 or stored.dtype.kind not in "uib" or (colors != colors[..., :1]).any():
+    if colors.ndim != 3 or stored.dtype.kind not in "uib" or (stored.ndim == 3 and (colors != colors[..., :1]).any()):
         shape = "x".join(map(str, stored.shape))
         raise UserError(
             f"a mask of {shape} {stored.dtype}: expected one whole number a pixel; for colours set "

@@ -9,11 +9,11 @@ from typing import Any
 from segmentation.classes import Classes
 from segmentation.data.class_list import Spec, class_list
 from segmentation.data.image.labels.index import NUMBERS, BinaryDecoder, IndexDecoder, Remap
-from segmentation.data.image.labels.pictures import PictureLabels
-from segmentation.data.image.layouts.pairing import fitting, pictures
 from segmentation.data.image.labels.palette import PaletteDecoder
 from segmentation.data.image.labels.per_class import paintings, per_class_labels
+from segmentation.data.image.labels.pictures import PictureLabels
 from segmentation.data.image.labels.regions import MaskFile, Region
+from segmentation.data.image.layouts.pairing import fitting, pictures
 from segmentation.data.image.source import ImageSample, Labels
 from segmentation.errors import UserError, near
 

@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from segmentation.data.class_list import Spec
+from segmentation.data.faults import counted
 from segmentation.data.image.files import Size
-from segmentation.data.image.layouts.pairing import PART_WORDS, data_folder, grouped
 from segmentation.data.image.labels.regions import PaintedLabels, Painting, Region, Shape, painted_labels
+from segmentation.data.image.layouts.pairing import PART_WORDS, accepted, data_folder, grouped
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource, measured
 from segmentation.data.polygons import TOLERANCE, Polygons, overhang, ring_of
 from segmentation.data.run_lengths import RunLengths
@@ -60,8 +61,8 @@ def coco(
     folder = data_folder(root)
     files = [_read(path, part) for part, path in _annotation_files(folder, annotations)]
     faults = [fault for file in files for fault in _category_faults(file)]
-    if faults:
-        raise _told(root, faults)
+    if faults:  # without classes there is nothing to go on with
+        raise gathered(f"dataset.root={root} has {counted(faults)}: mend the categories", faults)
     labels = painted_labels(classes, folder, ignore_index, _names(files), background, f"crowd: {crowd}")
     samples: list[ImageSample] = []
     cut: list[str] = []
@@ -71,21 +72,15 @@ def coco(
         samples += painted
         faults += image_faults + object_faults
     samples, group_faults = grouped(samples, group)
-    faults += group_faults
-    if faults:
-        raise _told(root, faults)
+    complete = accepted(root, samples, faults + group_faults)
     if cut:
         log.warning(
             "%d polygons leave their picture by more than a pixel and are cut off at its edge, the first in %s",
             len(cut),
             cut[0],
         )
-    objects = sum(len(sample.mask.regions) for sample in samples)
-    return ImageSource(f"{root} ({len(samples)} images, {objects} objects)", tuple(samples), labels)
-
-
-def _told(root: str, faults: Sequence[str]) -> UserError:
-    return gathered(f"dataset.root={root} has {len(faults)} faults: mend or remove these entries", faults)
+    objects = sum(len(sample.mask.regions) for sample in complete)
+    return ImageSource(f"{root} ({len(complete)} images, {objects} objects)", complete, labels)
 
 
 # Files

@@ -52,13 +52,15 @@ def folder(
     mask_format: str = "index",
     threshold: float = 128,
     remap: Mapping[int, int | str] | None = None,
+    image_suffix: str | None = None,
     mask_suffix: str | None = None,
 ) -> ImageSource:
     """Images and masks of one stem, those in sub-folders too; the mask options are those of `MaskOptions`.
 
-    `images` and `masks` name the two folders (None: any of `IMAGES` and `MASKS`, in any case), `group` is a regular
-    expression whose first parentheses find in a sample's key what a split keeps together. A test folder without masks
-    is passed over. Raises `UserError` with all faults of all folders together.
+    `images` and `masks` name the two folders (None: any of `IMAGES` and `MASKS`, in any case), `image_suffix` is what
+    an image's name has beside that stem (`pairing.fitting`), `group` is a regular expression whose first parentheses
+    find in a sample's key what a split keeps together. A test folder without masks is passed over. Raises
+    `UserError` with all faults of all folders together.
     """
     options = MaskOptions(mask_format, threshold, remap, mask_suffix, ignore_void)
     data = data_folder(root)
@@ -71,7 +73,7 @@ def folder(
         elif place.masks is None:
             faults.append(f"{place.images} has no folder of masks beside it: looked for {_names(masks, MASKS)}")
         else:
-            found, place_faults = _samples(place, place.masks, options, stored)
+            found, place_faults = _samples(place, place.masks, image_suffix, options, stored)
             samples += found
             faults += place_faults
     complete = finished(root, samples, group, faults)
@@ -111,11 +113,18 @@ def _names(given: str | None, usual: tuple[str, ...]) -> str:
 
 
 def _samples(
-    place: Place, mask_folder: Path, options: MaskOptions, stored: Classes
+    place: Place, mask_folder: Path, image_suffix: str | None, options: MaskOptions, stored: Classes
 ) -> tuple[list[ImageSample], list[str]]:
-    images, image_faults = _images(place.images, mask_folder, options)
+    images, image_faults = _images(place.images, mask_folder, image_suffix, options)
     masks, mask_faults = options.find(mask_folder, stored)
-    empty = [f"{where} holds no picture" for where, what in ((place.images, images), (mask_folder, masks)) if not what]
+    empty = [
+        f"{where} holds no picture" + (f" that fits dataset.{option}={suffix}" if suffix else "")
+        for where, found, option, suffix in (
+            (place.images, images, "image_suffix", image_suffix),
+            (mask_folder, masks, "mask_suffix", options.suffix),
+        )
+        if not found
+    ]
     pairs, pair_faults = paired(images, masks, place.images, mask_folder)
     before = f"{place.part}/" if place.part else ""
     samples = [
@@ -124,10 +133,12 @@ def _samples(
     return samples, [*image_faults, *mask_faults, *(empty or pair_faults)]
 
 
-def _images(folder: Path, mask_folder: Path, options: MaskOptions) -> Found:
+def _images(folder: Path, mask_folder: Path, suffix: str | None, options: MaskOptions) -> Found:
     """Masks may lie among the images, told by their names, or in a folder below them."""
     found, faults = pictures(folder, below=True)
     if mask_folder.samefile(folder):
         masks = set(fitting(found, options.suffix).values())
-        return {stem: path for stem, path in found.items() if path not in masks}, faults
-    return {stem: path for stem, path in found.items() if mask_folder not in path.parents}, faults
+        images = {stem: path for stem, path in found.items() if path not in masks}
+    else:
+        images = {stem: path for stem, path in found.items() if mask_folder not in path.parents}
+    return fitting(images, suffix), faults

@@ -14,10 +14,10 @@ from typing import Any
 
 from segmentation.classes import Classes
 from segmentation.data.class_list import Spec
-from segmentation.data.faults import refuse
+from segmentation.data.faults import counted, refuse
 from segmentation.data.image.labels.masks import MaskOptions
-from segmentation.data.image.layouts.pairing import PART_WORDS, data_folder, finished, stem_below
 from segmentation.data.image.labels.per_class import BACKGROUND, painting
+from segmentation.data.image.layouts.pairing import PART_WORDS, data_folder, finished, stem_below
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.errors import UserError
 
@@ -59,7 +59,7 @@ def grocery(
     file = _manifest(data_folder(root), manifest)
     entries, told = _read(file)
     rows, faults = _rows(entries, file)
-    refuse(f"{file} has {len(faults)} faults: mend its rows", faults)
+    refuse(f"{file} has {counted(faults)}: mend its rows", faults)
     products = list(dict.fromkeys(row.product for row in rows if row.product))
     options = MaskOptions("per_class" if products else mask_format, threshold, remap, None, ignore_void)
     stored = options.classes(classes, file.parent, ignore_index, _found(told, file, products))

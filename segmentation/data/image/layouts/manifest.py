@@ -10,14 +10,16 @@ from segmentation.errors import UserError
 from segmentation.runtime.files import write_atomically
 
 
-def write_manifest(path: Path, parts: Mapping[str, Sequence[ImageSample]]) -> None:
-    """CSV with image, mask, split and group; the files' paths start at the manifest's folder.
+def can_be_listed(samples: Sequence[ImageSample]) -> bool:
+    """Whether each has an image and a mask file of its own."""
+    return all(isinstance(sample.mask, Path) and sample.frame is None for sample in samples)
 
-    Raises `UserError` where masks are no files of their own, or no file can be written.
+
+def write_manifest(path: Path, parts: Mapping[str, Sequence[ImageSample]]) -> None:
+    """CSV with image, mask, split and group of samples that `can_be_listed`; the files' paths start at the manifest's
+    folder. Raises `UserError` where no file can be written.
     """
     samples = [(part, sample) for part, members in parts.items() for sample in members]
-    if any(not isinstance(sample.mask, Path) or sample.frame is not None for _, sample in samples):
-        raise UserError(f"write_split={path}: this data has no image and mask file for each sample; give a .json")
 
     def write(temporary: Path) -> None:
         with temporary.open("w", newline="", encoding="utf-8") as file:

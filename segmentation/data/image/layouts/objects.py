@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from segmentation.data.class_list import Spec
-from segmentation.data.image.layouts.pairing import PART_WORDS, data_folder, find_folder, finished, folders, pictures
 from segmentation.data.image.labels.per_class import painting
 from segmentation.data.image.labels.regions import MaskFile, Region, painted_labels
+from segmentation.data.image.layouts.pairing import PART_WORDS, data_folder, find_folder, finished, folders, pictures
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.errors import UserError
 

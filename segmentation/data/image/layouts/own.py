@@ -12,10 +12,11 @@ import numpy as np
 
 from segmentation.classes import Classes
 from segmentation.data.class_list import Spec, class_list
+from segmentation.data.faults import refuse
 from segmentation.data.image.files import PixelFormat, Size, in_range
 from segmentation.data.image.labels.index import IndexDecoder
 from segmentation.data.image.source import ImageSample, ImageSource, StoredValue
-from segmentation.errors import UserError, gathered
+from segmentation.errors import UserError
 from segmentation.runtime.console import progress_bar
 
 _one_at_a_time = threading.Lock()  # masks are scanned by many threads, which a user's class need not expect
@@ -51,8 +52,9 @@ def own(root: str, dataset: Any, classes: Spec = None, ignore_index: int = 255) 
                 key = f"{index:0{digits}d}"
                 samples.append(ImageSample(key, key, file, None, (mask.shape[0], mask.shape[1]), None, index))
             bar.advance()
-    if faults:
-        raise gathered(f"{len(faults)} of the {len(dataset)} items of {name} cannot be used", faults)
+    refuse(f"{len(faults)} of the {len(dataset)} items of {name} cannot be used", faults)
+    if not samples:
+        raise UserError(f"dataset.dataset: {name} has no item that can be used")
     items = replace(items, content=digest.hexdigest())
     labels = OwnLabels(IndexDecoder(known), items)
     return ImageSource(f"{name} ({len(samples)} items)", tuple(samples), labels, reader=items)

@@ -2,12 +2,12 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from segmentation.data.faults import refuse
+from segmentation.data.faults import FileFault, counted, refuse
 from segmentation.data.image.files import SUFFIXES
 from segmentation.data.image.source import ImageSample, measured
 from segmentation.errors import UserError
@@ -48,25 +48,28 @@ def find_folder(parent: Path, *names: str) -> Path | None:
 
 
 def pictures(folder: Path, below: bool = False) -> Found:
-    """Picture files by stem, and the faults: two of one stem. With those in sub-folders (`below`), the key is
-    `sub/stem`. What is hidden or no picture is passed over.
+    """Picture files by stem, and the faults: two of one stem, and folders that cannot be read. With those in
+    sub-folders (`below`), the key is `sub/stem`. What is hidden or no picture is passed over.
     """
     found: dict[str, Path] = {}
-    faults = []
-    for path in sorted(_files(folder, below)):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue
-        key = stem_below(path, folder)
-        if key in found:
-            faults.append(f"{path.parent} holds {found[key].name} and {path.name}: two pictures of one name")
-        found[key] = path
+    faults: list[str] = []
+
+    def cannot_list(error: OSError) -> None:
+        faults.append(f"{error.filename} cannot be read ({error.strerror})")
+
+    for place, inner, names in os.walk(folder, onerror=cannot_list, followlinks=True):
+        inner[:] = sorted(name for name in inner if below and not name.startswith("."))
+        parent = Path(place)
+        before = "" if parent == folder else f"{parent.relative_to(folder).as_posix()}/"
+        for name in sorted(names):  # as text: of ten thousands of files paths would take most of the time
+            stem, _, suffix = name.rpartition(".")
+            if not stem or name.startswith(".") or f".{suffix.lower()}" not in SUFFIXES:
+                continue
+            if before + stem in found:
+                told = f"{parent} holds {found[before + stem].name} and {name}: two pictures of one name"
+                faults.append(FileFault(told, found[before + stem], parent / name))
+            found[before + stem] = parent / name
     return found, faults
-
-
-def _files(folder: Path, below: bool) -> Iterable[Path]:
-    for parent, inner, names in os.walk(folder, followlinks=True):
-        inner[:] = [name for name in inner if below and not name.startswith(".")]
-        yield from (Path(parent, name) for name in names)
 
 
 def stem_below(path: Path, folder: Path) -> str:
@@ -90,14 +93,16 @@ def paired(
     images: Mapping[str, Path], masks: Mapping[str, AnyMask], image_place: object, mask_place: object
 ) -> tuple[list[tuple[str, Path, AnyMask]], list[str]]:
     """Stem, image and mask of all that have both, and the faults of the others; the places are for messages."""
-    faults = [f"{images[stem]} has no mask in {mask_place}" for stem in sorted(images.keys() - masks.keys())]
-    faults += [f"{_shown(masks[stem])} has no image in {image_place}" for stem in sorted(masks.keys() - images.keys())]
+    lone_images = [images[stem] for stem in sorted(images.keys() - masks.keys())]
+    lone_masks = [_first_file(masks[stem]) for stem in sorted(masks.keys() - images.keys())]
+    faults: list[str] = [FileFault(f"{image} has no mask in {mask_place}", image) for image in lone_images]
+    faults += [FileFault(f"{mask} has no image in {image_place}", mask) for mask in lone_masks]
     return [(stem, images[stem], masks[stem]) for stem in sorted(images.keys() & masks.keys())], faults
 
 
-def _shown(mask: object) -> object:
-    """A mask of several files by the first of them."""
-    return next(iter(getattr(mask, "files", ())), mask)
+def _first_file(mask: Any) -> Path:
+    """Of a mask of several files."""
+    return mask if isinstance(mask, Path) else Path(mask.files[0])
 
 
 def grouped(samples: Sequence[ImageSample], pattern: str | None) -> tuple[list[ImageSample], list[str]]:
@@ -120,13 +125,15 @@ def grouped(samples: Sequence[ImageSample], pattern: str | None) -> tuple[list[I
 def finished(
     root: str, samples: Sequence[ImageSample], group: str | None, faults: Sequence[str]
 ) -> tuple[ImageSample, ...]:
-    """The samples with their groups and sizes. Refuses the `faults` found before and all others together, and raises
-    `UserError` where there is no sample.
-    """
+    """The samples with their groups and sizes, if neither they nor the `faults` found before are to be refused."""
     in_groups, without_group = grouped(samples, group)
     complete, wrong = measured(in_groups)
-    together = [*faults, *without_group, *wrong]
-    refuse(f"dataset.root={root} has {len(together)} faults: mend or remove these files", together)
-    if not complete:
+    return accepted(root, complete, [*faults, *without_group, *wrong])
+
+
+def accepted(root: str, samples: Sequence[ImageSample], faults: Sequence[str]) -> tuple[ImageSample, ...]:
+    """The samples. Refuses the `faults` together, and raises `UserError` where there is no sample."""
+    refuse(f"dataset.root={root} has {counted(faults)}: mend or remove these", faults)
+    if not samples:
         raise UserError(f"dataset.root={root} holds no image with a mask")
-    return tuple(complete)
+    return tuple(samples)

@@ -10,7 +10,7 @@ from segmentation.data.class_list import Spec
 from segmentation.data.faults import refuse
 from segmentation.data.image.files import SUFFIXES
 from segmentation.data.image.labels.masks import MaskOptions
-from segmentation.data.image.layouts.pairing import data_folder, finished, pictures, stem_below
+from segmentation.data.image.layouts.pairing import data_folder, finished, fitting, pictures, stem_below
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.data.splits import SPLITS
 from segmentation.errors import UserError
@@ -27,12 +27,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Folders:
-    """Where the entries are looked for, and all pictures that are there by their stems."""
+    """Where the entries are looked for, and all pictures that are there by their stems; images with a suffix by both
+    their stems, and `stem_of` tells the one that they share with their masks.
+    """
 
     root: Path
     images: Path
     masks: Path
     images_by_stem: Mapping[str, Path]
+    stem_of: Mapping[Path, str]
     masks_by_stem: Mapping[str, Any]
 
 
@@ -48,19 +51,21 @@ def split_files(
     mask_format: str = "index",
     threshold: float = 128,
     remap: Mapping[int, int | str] | None = None,
+    image_suffix: str | None = None,
     mask_suffix: str | None = None,
 ) -> ImageSource:
     """The images that `train.txt`, and `val.txt` and `test.txt` where they exist, name in `lists_dir`.
 
     A line is an image's stem, its name, or `image mask`, whose paths start in the two folders or in `root`; empty lines
-    and what follows a # are passed over. The mask options are those of `MaskOptions`, `group` is as for `folder`.
+    and what follows a # are passed over. The mask options are those of `MaskOptions`, `group` and
+    `image_suffix` are as for `folder`.
     Raises `UserError` with all faults of all files together.
     """
     options = MaskOptions(mask_format, threshold, remap, mask_suffix, ignore_void)
     data = data_folder(root)
     stored = options.classes(classes, data, ignore_index)
     entries = list(_entries(data / lists_dir))
-    where, faults = _look(data, images_dir, masks_dir, options, stored)
+    where, faults = _look(data, images_dir, masks_dir, image_suffix, options, stored)
     found = [_sample(entry, where) for entry in entries]
     absent = [fault for fault in found if isinstance(fault, str)]
     samples = [sample for sample in found if isinstance(sample, ImageSample)]
@@ -98,14 +103,18 @@ def _lines(path: Path) -> list[str]:
 
 
 def _look(
-    data: Path, images_dir: str, masks_dir: str, options: MaskOptions, stored: Classes
+    data: Path, images_dir: str, masks_dir: str, image_suffix: str | None, options: MaskOptions, stored: Classes
 ) -> tuple[Folders, list[str]]:
     for name, option in ((images_dir, "images_dir"), (masks_dir, "masks_dir")):
         if not (data / name).is_dir():
             raise UserError(f"dataset.{option}={name}: there is no folder {data / name}")
     images, image_faults = pictures(data / images_dir, below=True)
     masks, mask_faults = options.find(data / masks_dir, stored)
-    return Folders(data, data / images_dir, data / masks_dir, images, masks), image_faults + mask_faults
+    fits = fitting(images, image_suffix)
+    stems = {path: stem for stem, path in fits.items()}
+    return Folders(
+        data, data / images_dir, data / masks_dir, {**images, **fits}, stems, masks
+    ), image_faults + mask_faults
 
 
 def _sample(entry: Entry, where: Folders) -> ImageSample | str:
@@ -145,6 +154,8 @@ def _file(name: str, folder: Path, where: Folders) -> Path | None:
 
 
 def _key(image: Path, where: Folders) -> str:
+    if image in where.stem_of:
+        return where.stem_of[image]
     base = next((base for base in (where.images, where.root) if image.is_relative_to(base)), image.parent)
     return stem_below(image, base)
 

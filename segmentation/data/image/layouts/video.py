@@ -13,12 +13,12 @@ from typing import Any
 from segmentation.classes import Classes
 from segmentation.data.class_list import Spec, class_list
 from segmentation.data.image.files import stored_size
-from segmentation.data.image.layouts.frames import VIDEO_SUFFIXES, Clock, FrameReader, look_at
 from segmentation.data.image.labels.masks import MaskOptions
-from segmentation.data.image.layouts.pairing import data_folder, folders, pictures
-from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource, Labels, measured
 from segmentation.data.image.labels.unlabelled import NoLabels
-from segmentation.errors import UserError, gathered
+from segmentation.data.image.layouts.frames import VIDEO_SUFFIXES, Clock, FrameReader, look_at
+from segmentation.data.image.layouts.pairing import accepted, data_folder, fitting, folders, pictures
+from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource, Labels, measured
+from segmentation.errors import UserError
 
 UNKNOWN = Classes(("unknown",), ((128, 128, 128),))  # of frames without labels
 
@@ -43,14 +43,16 @@ def video(
     mask_format: str = "index",
     threshold: float = 128,
     remap: Mapping[int, int | str] | None = None,
+    image_suffix: str | None = None,
     mask_suffix: str | None = None,
 ) -> ImageSource:
     """Every `stride`-th frame of each video, in order; a video is a group.
 
     `labels` is a folder of masks (below `root`, or a path), with a sub-folder for each video; of one video it may hold
     the masks themselves. A mask belongs to the frame of the number that ends its name: `first_number` is that of a
-    video file's first frame, pictures have theirs at the end of their names too. Frames without a mask are left out;
-    without `labels` all are there, and there is nothing to train on. The mask options are those of `MaskOptions`.
+    video file's first frame, pictures have theirs at the end of their names too, before `image_suffix`. Frames
+    without a mask are left out; without `labels` all are there, and there is nothing to train on. The mask options are
+    those of `MaskOptions`.
     Raises `UserError` with all faults of all videos together; that a video ends before its header says is one.
     """
     if stride < 1:
@@ -58,7 +60,7 @@ def video(
     place = Path(root)
     folder = place.parent if place.is_file() else data_folder(root)
     masks_in = None if labels is None else _label_folder(labels, folder)
-    videos, faults = _recordings(place, masks_in)
+    videos, faults = _recordings(place, masks_in, image_suffix)
     samples = [sample for video in videos for sample in video.samples[::stride]]
     read_labels: Labels
     if masks_in is None:
@@ -69,29 +71,29 @@ def video(
         masks, mask_faults = _masks(videos, masks_in, options, stored, first_number)
         samples = [replace(sample, mask=masks[sample.key]) for sample in samples if sample.key in masks]
         faults += mask_faults
+        if not samples and not faults:
+            raise UserError(
+                f"dataset.root={root}: none of every {stride} frames has a mask in {labels}; set dataset.stride=1"
+            )
         read_labels = options.labels(stored, samples)
     samples, size_faults = _sized(samples)
-    faults += size_faults
-    if faults:
-        raise gathered(f"dataset.root={root} has {len(faults)} faults: mend or remove these files", faults)
-    if not samples:
-        raise UserError(
-            f"dataset.root={root}: none of every {stride} frames has a mask in {labels}; set dataset.stride=1"
-        )
+    complete = accepted(root, samples, faults + size_faults)
     total = sum(len(video.samples) for video in videos)
-    title = f"{root} ({len(videos)} videos, {len(samples)} of {total} frames)"
+    title = f"{root} ({len(videos)} videos, {len(complete)} of {total} frames)"
     clocks = tuple((video.path, video.clock) for video in videos if video.clock is not None)
-    return ImageSource(title, tuple(samples), read_labels, reader=FrameReader(clocks))
+    return ImageSource(title, complete, read_labels, reader=FrameReader(clocks))
 
 
-def _recordings(place: Path, masks_in: Path | None) -> tuple[list[Recording], list[str]]:
+def _recordings(place: Path, masks_in: Path | None, image_suffix: str | None) -> tuple[list[Recording], list[str]]:
     if place.is_file():
         return _of_files([place])
     files = [path for path in sorted(place.iterdir()) if path.suffix.lower() in VIDEO_SUFFIXES]
     if files:
         return _of_files(files)
     inner = [place] if pictures(place)[0] else folders(place)
-    found = [_of_pictures(folder) for folder in inner if masks_in is None or not folder.samefile(masks_in)]
+    found = [
+        _of_pictures(folder, image_suffix) for folder in inner if masks_in is None or not folder.samefile(masks_in)
+    ]
     videos = [video for video, _ in found if video.samples]
     if not videos:
         raise UserError(
@@ -126,8 +128,9 @@ def _of_files(files: Sequence[Path]) -> tuple[list[Recording], list[str]]:
     return list(videos.values()), faults
 
 
-def _of_pictures(folder: Path) -> tuple[Recording, list[str]]:
-    found, faults = pictures(folder)
+def _of_pictures(folder: Path, suffix: str | None) -> tuple[Recording, list[str]]:
+    there, faults = pictures(folder)
+    found = fitting(there, suffix)
     name = folder.resolve().name
     samples = [
         ImageSample(f"{name}/{stem}", name, found[stem], None, UNMEASURED) for stem in sorted(found, key=_in_order)
@@ -175,7 +178,7 @@ def _masks(
 
 
 def _number(sample: ImageSample, first_number: int) -> int | None:
-    return _last_number(sample.image.stem) if sample.frame is None else sample.frame + first_number
+    return _last_number(sample.key) if sample.frame is None else sample.frame + first_number
 
 
 def _last_number(stem: str) -> int | None:

@@ -13,12 +13,12 @@ import yaml
 
 from segmentation.data.class_list import Spec
 from segmentation.data.image.files import Size
-from segmentation.data.image.layouts.pairing import data_folder, grouped, pictures
 from segmentation.data.image.labels.regions import Painting, Region, painted_labels
+from segmentation.data.image.layouts.pairing import accepted, data_folder, grouped, pictures
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource, measured
 from segmentation.data.polygons import TOLERANCE, Polygons, ring_of
 from segmentation.data.splits import SPLITS
-from segmentation.errors import UserError, gathered
+from segmentation.errors import UserError
 from segmentation.runtime.console import progress_bar
 
 BOX = 4  # numbers of a line that holds a box: its centre, width and height
@@ -67,7 +67,7 @@ def yolo(
     samples, group_faults = grouped(samples, group)
     faults += size_faults + group_faults
     ids = {number: labels.classes.names.index(name) for number, name in names.items()}
-    painted = []
+    painted: list[ImageSample] = []
     boxes = 0
     with progress_bar("label files", len(samples)) as bar:
         for sample in samples:
@@ -77,12 +77,11 @@ def yolo(
             faults += line_faults
             boxes += rectangles
             bar.advance()
-    if faults:
-        raise gathered(f"dataset.root={root} has {len(faults)} faults: mend or remove these", faults)
+    complete = accepted(root, painted, faults)
     if boxes:
         log.warning("%s: %d objects are boxes, not polygons: they are painted as rectangles", root, boxes)
-    objects = sum(len(sample.mask.regions) for sample in painted)
-    return ImageSource(f"{root} ({len(painted)} images, {objects} objects)", tuple(painted), labels)
+    objects = sum(len(sample.mask.regions) for sample in complete)
+    return ImageSource(f"{root} ({len(complete)} images, {objects} objects)", complete, labels)
 
 
 # data.yaml

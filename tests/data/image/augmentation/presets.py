@@ -3,6 +3,8 @@
 from functools import cache
 from typing import Any
 
+import cv2
+import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
@@ -33,6 +35,14 @@ def always(entry: dict[str, dict[str, Any]]) -> Transforms:
     """One transform alone, every time."""
     ((name, parameters),) = entry.items()
     return transforms_of([{name: {**parameters, "p": 1.0}}], ignore_index=255)
+
+
+def away_from_borders(mask: np.ndarray, margin: int = 3) -> np.ndarray:
+    """Where in a mask it is far from the borders of areas and of the picture: there the image is interpolated."""
+    framed = np.pad(mask, 1, constant_values=0)
+    kernel = np.ones((2 * margin + 1,) * 2, np.uint8)
+    inner = (cv2.dilate(framed, kernel) == framed) & (cv2.erode(framed, kernel) == framed)
+    return inner[1:-1, 1:-1]
 
 
 @cache

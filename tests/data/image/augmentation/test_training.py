@@ -1,24 +1,29 @@
 """Training samples, from files: what is asked for happens as often as asked, and a draw decides all of it."""
 
 from collections import Counter
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from torch.utils.data import DataLoader
 
-from segmentation.data.image.augmentation.options import Augmentation
+from segmentation.data.batch import Batch
 from segmentation.data.image.augmentation.crops import Crop
-from segmentation.data.image.layouts.david import david
-from segmentation.data.image.files import Size
 from segmentation.data.image.augmentation.mixing import Mixing
+from segmentation.data.image.augmentation.options import Augmentation
+from segmentation.data.image.augmentation.training import TrainingSamples
+from segmentation.data.image.dataset import ImageDataset, collate, start_worker
+from segmentation.data.image.files import Size
+from segmentation.data.image.layouts.david import david
 from segmentation.data.image.resized import ResizedSamples
 from segmentation.data.image.source import ImageSource
-from segmentation.data.image.augmentation.training import TrainingSamples
-from segmentation.data.sampler import Draw, sample_seed
+from segmentation.data.rarity import class_balanced_chances
+from segmentation.data.sampler import Bucket, Draw, MultiScale, TrainingBatches, sample_seed
 from segmentation.errors import UserError
-from tests.data.image.augmentation.presets import entries_of
-from tests.data.image.david_files import CLASSES, ENTRIES, write_picture
+from tests.data.image.augmentation.presets import away_from_borders, entries_of
+from tests.data.image.david_files import CLASSES, ENTRIES, random_ids, write_picture
 
 SIZE = (40, 60)
 ROAD, CAR, POLE = 0, 1, 2
@@ -45,7 +50,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> ImageSource:
 
 def counts_of(source: ImageSource) -> np.ndarray:
     masks = [source.read_mask(sample) for sample in source.samples]
-    return np.stack([np.bincount(mask.reshape(-1), minlength=len(CLASSES)) for mask in masks])
+    classes = len(source.classes)
+    return np.stack([np.bincount(mask[mask < classes], minlength=classes) for mask in masks])
 
 
 def samples_of(source: ImageSource, image_size: Size | None = None, **augmentation: object) -> TrainingSamples:
@@ -203,6 +209,73 @@ def test_no_class_comes_from_nowhere(source: ImageSource) -> None:
         image, mask = samples(Draw(3, seed))
         assert image.shape == (24, 32, 3)
         assert set(np.unique(mask)) <= {ROAD, CAR, POLE, 255}
+
+
+LEVELS = np.array([80, 160, 240, 0], np.uint8)  # of road, car, pole and what is ignored
+
+
+@pytest.fixture(scope="module")
+def telling(tmp_path_factory: pytest.TempPathFactory) -> ImageSource:
+    """Six pictures of 96x128 pixels in blocks of 16x16 that say what their masks say; what is ignored is black."""
+    root = tmp_path_factory.mktemp("data")
+    for index in range(6):
+        ids = random_ids(index, (6, 8)).repeat(16, axis=0).repeat(16, axis=1)
+        write_picture(root / f"Images/v/{index}.png", LEVELS[ids][..., None].repeat(3, axis=2))
+        write_picture(root / f"Labels/v/{index}.png", CLASSES.paint(ids))
+    return david(str(root), ENTRIES, ignore_void=True)
+
+
+def test_images_say_what_their_masks_say_through_all_of_it(telling: ImageSource) -> None:
+    """Resized, padded, cropped, mixed, mirrored, turned and at other sizes: what was ignored or comes from outside is
+    black and in no class, and every class has its own brightness.
+    """
+    moves = [entry for entry in entries_of("strong") + entries_of("aerial") if {*entry} & {"Affine", "SquareSymmetry"}]
+    assert len(moves) == 3
+    samples = samples_of(telling, (88, 192), **{**EVERYTHING, "crop": Crop((96, 128), 0.5), "transforms": moves})
+    seen = np.zeros(256, int)
+    for place, seed in enumerate(SEEDS):
+        size = (None, (64, 96), (160, 192))[place % 3]
+        image, mask = samples(Draw(place % 6, seed, size))
+        assert mask.shape == (size or (96, 128))
+        assert set(np.unique(mask)) <= {ROAD, CAR, POLE, 255}
+        inner = away_from_borders(mask)
+        expected = np.append(LEVELS, np.zeros(252, np.uint8))[mask].astype(int)
+        assert (np.abs(image[..., 0].astype(int) - expected) < 40)[inner].mean() > 0.98
+        seen += np.bincount(mask[inner], minlength=256)
+    assert set(np.flatnonzero(seen)) == {ROAD, CAR, POLE, 255}
+
+
+@pytest.mark.skipif("fork" not in get_all_start_methods(), reason="this system cannot fork")
+def test_batches_are_the_same_with_any_number_of_workers_and_after_resuming(telling: ImageSource) -> None:
+    counts = counts_of(telling)
+    made = Augmentation(ignore_index=255, **EVERYTHING)
+    dataset = ImageDataset(telling, telling.samples, (80, 112), made, counts)
+
+    def epochs(workers: int, *numbers: int) -> list[list[tuple[Any, ...]]]:
+        chances, scale = class_balanced_chances(counts), MultiScale(range=[0.5, 2], every=1)
+        batches = TrainingBatches([Bucket(range(6), 2)], 0, True, chances, scale, made.crop.size)
+        loader: DataLoader[Batch] = DataLoader(
+            dataset,  # type: ignore[arg-type]  # its items become batches in collate
+            num_workers=workers,
+            multiprocessing_context="fork" if workers else None,
+            batch_sampler=batches,
+            collate_fn=collate,
+            worker_init_fn=start_worker,
+            persistent_workers=workers > 0,
+        )
+        passes = []
+        for batches.epoch in numbers:
+            passes.append(
+                [(b.keys, b.inputs.shape, b.inputs.numpy().tobytes(), b.target.numpy().tobytes()) for b in loader]
+            )
+        return passes
+
+    first, second = epochs(0, 0, 1)
+    assert len({shape for _, shape, *_ in first + second}) > 1
+    assert not {image for *_, image, _ in first} & {image for *_, image, _ in second}
+    assert epochs(0, 1) == [second]
+    for workers in (1, 2):
+        assert epochs(workers, 0, 1) == [first, second]
 
 
 def test_rare_classes_that_no_sample_has_are_told(source: ImageSource) -> None:

@@ -5,14 +5,19 @@ from collections import Counter
 from typing import Any
 
 import albumentations
-import cv2
 import numpy as np
 import pytest
 
-from segmentation.data.image.augmentation.transforms import TRANSFORMS, Transforms, faults_in_transforms, fitted, transforms_of
+from segmentation.data.image.augmentation.transforms import (
+    TRANSFORMS,
+    Transforms,
+    faults_in_transforms,
+    fitted,
+    transforms_of,
+)
 from segmentation.data.sampler import sample_seed
 from segmentation.errors import UserError
-from tests.data.image.augmentation.presets import NAMES, always, entries_of, transforms
+from tests.data.image.augmentation.presets import NAMES, always, away_from_borders, entries_of, transforms
 from tests.data.image.david_files import random_ids, random_image
 
 SIZE = (60, 80)
@@ -280,14 +285,6 @@ def encoded(seed: int) -> tuple[np.ndarray, np.ndarray]:
     ids = np.random.default_rng(seed).integers(1, 1 + FLAT, (3, 4), dtype=np.uint8)
     mask = ids.repeat(20, axis=0).repeat(20, axis=1)
     return (mask * STEP)[..., None].repeat(3, axis=2), mask
-
-
-def away_from_borders(mask: np.ndarray, margin: int = 3) -> np.ndarray:
-    """Of areas and of the picture: there the image is interpolated."""
-    framed = np.pad(mask, 1, constant_values=0)
-    kernel = np.ones((2 * margin + 1,) * 2, np.uint8)
-    inner = (cv2.dilate(framed, kernel) == framed) & (cv2.erode(framed, kernel) == framed)
-    return inner[1:-1, 1:-1]
 
 
 @pytest.mark.parametrize("name", sorted(TRANSFORMS))

@@ -4,16 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segmentation.data.image.check.duplicates import duplicate_findings, near_pairs
+from segmentation.data.image.check.duplicates import duplicate_findings, nearest_rows
 from segmentation.data.image.check.findings import Finding, Severity
 from segmentation.data.image.check.images import ImageScan
 from segmentation.data.image.source import ImageSample
 
-NO_DIGEST = np.zeros(16, np.uint8)
 
-
-def sample(key: str, group: str | None = None, frame: int | None = None) -> ImageSample:
-    return ImageSample(key, group or key, Path(f"{key}.png"), None, (4, 4), frame=frame)
+def sample(key: str, group: str | None = None) -> ImageSample:
+    return ImageSample(key, group or key, Path(f"{key}.png"), None, (4, 4))
 
 
 def scan(digests: Mapping[str, int], bits: Mapping[str, int] | None = None, flat: Sequence[str] = ()) -> ImageScan:
@@ -60,7 +58,7 @@ def test_up_to_six_differing_bits_look_alike(bits: int, near: bool) -> None:
 def test_of_many_near_copies_the_nearest_is_shown() -> None:
     images = scan({"a": 1, "b": 2, "c": 3}, {"a": 20, "b": 24, "c": 25})
     (finding,) = findings(images, train=[sample("a"), sample("b")], val=[sample("c")])
-    assert finding.message.startswith("1 image of the 1 of val like one of train (2 pairs)")
+    assert finding.message.startswith("near copies in train of 1 of the 1 image of val")
     assert [example.text for example in finding.examples] == ["c ~ b"]
 
 
@@ -70,34 +68,24 @@ def test_plain_pictures_and_exact_copies_are_no_near_copies() -> None:
     assert [finding.kind for finding in findings(images, **parts)] == ["duplicate across splits"]
 
 
-def test_near_pairs_are_those_of_a_comparison_one_by_one() -> None:
+def test_the_nearest_row_is_that_of_a_comparison_one_by_one() -> None:
     rng = np.random.default_rng(0)
-    first, second = (rng.integers(0, 256, (count, 8), dtype=np.uint8) for count in (1500, 40))
-    second[:20] = first[1100:1120]
-    second[:20, 3] ^= 5
-    expected = {
-        (row, column, bits)
-        for row, one in enumerate(first)
-        for column, other in enumerate(second)
-        if (bits := int(np.unpackbits(one ^ other).sum())) <= 6
-    }
-    assert len(expected) >= 20
-    assert set(near_pairs(first, second)) == expected
+    hashes, among = (rng.integers(0, 256, (count, 8), dtype=np.uint8) for count in (600, 40))
+    hashes[300:320] = among[10:30]
+    hashes[300:320, 3] ^= 5
+    distances = np.unpackbits(hashes[:, None] ^ among[None], axis=2).sum(axis=2)
+    found = list(nearest_rows(hashes, among))
+    assert [bits for _, bits in found] == distances.min(axis=1).tolist()
+    assert found[300:320] == [(place, 2) for place in range(10, 30)]
 
 
-def test_a_video_in_two_splits_is_a_warning_with_its_nearest_frames() -> None:
-    train = [sample("train/v0_0010", "v0"), sample("train/v0_0090", "v0"), sample("train/v1_0050", "v1")]
-    val = [sample("val/v0_0040", "v0"), sample("val/v0_0097", "v0"), sample("val/v2_0051", "v2")]
-    images = scan({each.key: place for place, each in enumerate([*train, *val])})
-    (finding,) = findings(images, train=train, val=val)
-    assert (finding.kind, finding.severity) == ("group across splits", Severity.WARNING)
-    assert "share 1 group" in finding.message
-    (example,) = finding.examples
-    assert example.text == "v0 (2 in train, 2 in val, 7 frames apart at the nearest)"
-    assert example.keys == ("train/v0_0090", "val/v0_0097")
+def test_near_copies_of_one_video_are_told_as_such() -> None:
+    images = scan({"a": 1, "b": 2}, {"a": 20, "b": 21})
+    (finding,) = findings(images, train=[sample("a", "v0")], val=[sample("b", "v0")])
+    assert finding.line().endswith("b ~ a, both of v0")
 
 
-def test_frames_of_one_video_file_have_their_numbers() -> None:
-    train, val = [sample("a", "film", frame=3)], [sample("b", "film", frame=4)]
-    (finding,) = findings(scan({"a": 1, "b": 2}), train=train, val=val)
-    assert "1 frames apart" in finding.examples[0].text
+@pytest.mark.parametrize("parts", [{"train": [], "val": ["a", "b"]}, {"train": ["a", "b"], "val": []}])
+def test_an_empty_part_has_no_copies(parts: Mapping[str, Sequence[str]]) -> None:
+    images = scan({"a": 1, "b": 2}, {"a": 20, "b": 21})
+    assert findings(images, **{part: [sample(key) for key in keys] for part, keys in parts.items()}) == []

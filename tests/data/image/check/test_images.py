@@ -9,10 +9,10 @@ from segmentation.data.image.check.findings import Severity
 from segmentation.data.image.check.images import ImageScan, grey_of, image_findings, perceptual_hash, scan_images
 from segmentation.data.image.check.sizes import size_findings
 from segmentation.data.image.files import PixelFormat
+from segmentation.data.image.labels.unlabelled import NoLabels
 from segmentation.data.image.layouts.folder import folder
 from segmentation.data.image.scan import scan_masks
 from segmentation.data.image.source import ImageSample, ImageSource
-from segmentation.data.image.labels.unlabelled import NoLabels
 from tests.data.image.david_files import random_ids, random_image, write_picture
 
 CLASSES = Classes(("a", "b"), ((0, 0, 0), (255, 0, 0)))

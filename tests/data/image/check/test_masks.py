@@ -11,7 +11,16 @@ from segmentation.data.image.layouts.david import david
 from segmentation.data.image.layouts.folder import folder
 from segmentation.data.image.scan import scan_masks
 from segmentation.data.image.source import ImageSource
-from tests.data.image.david_files import CLASSES, ENTRIES, decoded, jpeg, random_ids, random_image, write_frame, write_picture
+from tests.data.image.david_files import (
+    CLASSES,
+    ENTRIES,
+    decoded,
+    jpeg,
+    random_ids,
+    random_image,
+    write_frame,
+    write_picture,
+)
 
 VIDEO = "Video_000"
 Color = tuple[int, int, int]
@@ -110,6 +119,21 @@ def test_0_and_255_where_255_is_ignored(tmp_path: Path, classes: int, binary: in
     finding = found(indices(tmp_path, [f"class {index}" for index in range(classes)], **masks))["binary mask"]
     assert finding.severity is severity
     assert [example.text for example in finding.examples] == [f"train/m{place}" for place in range(binary)]
+
+
+def test_greys_at_the_edges_of_black_and_white_are_no_ids(tmp_path: Path) -> None:
+    """As a binary mask that was resized has them."""
+    ids = np.zeros((20, 50), np.uint8)
+    ids[:5] = 255
+    grey, ids_of_classes = ids.copy(), random_ids(1, (20, 50), 3)
+    grey[5, :] = np.arange(50) * 5
+    grey[5, 1:3] = (1, 2)  # classes, as it happens
+    findings = found(indices(tmp_path, ["ground", "defect", "other"], grey=grey, good=ids_of_classes))
+    assert [example.keys for example in findings["binary mask"].examples] == [("train/grey",)]
+    assert findings.keys() == {"binary mask"}
+    grey[6, :2] = 7  # the share of greys is just above one in twenty
+    again = found(indices(tmp_path, ["ground", "defect", "other"], grey=grey, good=ids_of_classes))
+    assert again.keys() == {"ids outside the classes"}
 
 
 def test_class_0_beside_a_void_of_another_number_is_no_binary_mask(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
 def test_each_faulty_annotation_is_named(tmp_path: Path, fault: str) -> None:
     wrong, expected = FAULTS[fault]
     lines = told(write_one(tmp_path, annotation([SQUARE]), wrong)).splitlines()
-    assert "has 1 fault" in lines[0]
+    assert "has 1 fault:" in lines[0]
     assert len(lines) == 2
     assert f"{tmp_path / 'objects.json'}: annotation 1 " in lines[1]
     assert expected in lines[1]

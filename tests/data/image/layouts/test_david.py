@@ -7,8 +7,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from segmentation.data.image.dataset import ImageDataset
-from segmentation.data.image.layouts.david import david
 from segmentation.data.image.files import read_image
+from segmentation.data.image.layouts.david import david
 from segmentation.data.image.scan import scan_masks
 from segmentation.data.sampler import Draw
 from segmentation.errors import UserError
@@ -256,7 +256,7 @@ FAULTS = [
 def test_each_fault_is_named(tmp_path: Path, write: Any) -> None:
     fault = write(write_david(tmp_path, {"Video_000": 4, "Video_001": 2}))
     lines = faults_of(tmp_path).splitlines()
-    assert lines[0].startswith(f"dataset.root={tmp_path} has 1 fault")
+    assert lines[0].startswith(f"dataset.root={tmp_path} has 1 fault:")
     assert len(lines) == 2
     assert fault in lines[1]
 

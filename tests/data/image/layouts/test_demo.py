@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from segmentation.classes import Classes
+from segmentation.data.image.layouts.demo.dataset import demo as open_demo
 from segmentation.data.image.layouts.demo.dataset import draw_demo
 from segmentation.data.image.layouts.demo.frames import draw_frame
 from segmentation.data.image.layouts.demo.scene import NAMES
@@ -124,3 +125,16 @@ def test_a_class_list_that_lacks_one_of_davids_is_refused(tmp_path: Path) -> Non
     with pytest.raises(UserError, match="car"):
         draw_demo(tmp_path / "demo", CLASSES.without("car"), videos=1, frames=1, size=SIZE)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("videos", "frames", "size"), [(4, 3, SIZE), (5, 2, SIZE), (5, 3, (60, 80))])
+def test_what_was_drawn_otherwise_stays_and_is_told(
+    demo: Path, caplog: pytest.LogCaptureFixture, videos: int, frames: int, size: tuple[int, int]
+) -> None:
+    open_demo(str(demo), CLASSES.to_entries(), videos=videos, frames=frames, size=size)
+    assert "holds 5 videos, 15 frames of 120x160" in caplog.text
+
+
+def test_what_was_drawn_as_asked_for_is_read_without_a_word(demo: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert len(open_demo(str(demo), CLASSES.to_entries(), videos=5, frames=3, size=SIZE).samples) == 15
+    assert not caplog.records

@@ -84,6 +84,29 @@ def test_masks_with_a_suffix_beside_or_among_the_images(tmp_path: Path) -> None:
     assert found(tmp_path / "below", images=".", mask_suffix="_mask") == [("a", None)]
 
 
+def write_cityscapes(root: Path) -> None:
+    for part, stem in (("train", "aachen/aachen_000000_000019"), ("val", "lindau/lindau_000000_000019")):
+        image(root, f"leftImg8bit/{part}/{stem}_leftImg8bit.png")
+        mask(root, f"gtFine/{part}/{stem}_gtFine_labelIds.png")
+        mask(root, f"gtFine/{part}/{stem}_gtFine_instanceIds.png")
+
+
+def test_images_and_masks_with_a_suffix_each_as_cityscapes_has_them(tmp_path: Path) -> None:
+    write_cityscapes(tmp_path)
+    how = {"images": "leftImg8bit", "masks": "gtFine", "mask_suffix": "_gtFine_labelIds"}
+    samples = folder(str(tmp_path), classes=TWO, image_suffix="_leftImg8bit", **how).samples  # type: ignore[arg-type]
+    assert [(sample.key, sample.part) for sample in samples] == [
+        ("train/aachen/aachen_000000_000019", "train"),
+        ("val/lindau/lindau_000000_000019", "val"),
+    ]
+    assert samples[0].image.name == "aachen_000000_000019_leftImg8bit.png"
+    assert samples[0].mask.name == "aachen_000000_000019_gtFine_labelIds.png"
+    assert told(tmp_path, image_suffix="_rightImg8bit", **how)[1:] == [
+        f"  - {tmp_path}/leftImg8bit/{part} holds no picture that fits dataset.image_suffix=_rightImg8bit"
+        for part in ("train", "val")
+    ]
+
+
 def test_a_test_part_without_masks_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     image(tmp_path, "train/images/a.png")
     mask(tmp_path, "train/masks/a.png")
@@ -138,7 +161,7 @@ def parts(tmp_path: Path) -> Path:
 def test_a_fault_is_named(parts: Path, spoil: Any, named: str) -> None:
     spoil(parts)
     lines = told(parts)
-    assert lines[0].startswith(f"dataset.root={parts} has 1 faults")
+    assert lines[0].startswith(f"dataset.root={parts} has 1 fault:")
     assert named in lines[1]
     assert len(lines) == 2
 
@@ -163,7 +186,7 @@ def test_folders_that_hold_no_picture_are_named(tmp_path: Path) -> None:
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "a.txt").touch()
     assert told(tmp_path) == [
-        f"dataset.root={tmp_path} has 1 faults: mend or remove these files",
+        f"dataset.root={tmp_path} has 1 fault: mend or remove these",
         f"  - {tmp_path / 'labels'} holds no picture",
     ]
 

@@ -144,7 +144,7 @@ def test_rows_of_one_image_that_do_not_fit_are_told(root: Path, rows: list[str],
     )
     manifest(root, "shelf", "milk", *(["bread"] if "bread" in rows[-1] else []), name="classes.txt")
     title, line = told(root)
-    assert "1 faults" in title
+    assert "1 fault:" in title
     assert named in line
 
 

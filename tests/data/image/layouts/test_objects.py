@@ -161,7 +161,7 @@ FAULTS = [
 def test_each_fault_is_named(tmp_path: Path, write: Any) -> None:
     fault = write(write_one(tmp_path, "car_0.png"))
     lines = told(tmp_path).splitlines()
-    assert "has 1 fault" in lines[0]
+    assert "has 1 fault:" in lines[0]
     assert len(lines) == 2
     assert fault in lines[1]
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from segmentation.data.faults import noting_faults
 from segmentation.data.image.dataset import ImageDataset, collate, start_worker
 from segmentation.data.image.files import PixelFormat
 from segmentation.data.image.layouts.own import own
@@ -37,6 +38,11 @@ class Returns:
         if isinstance(self.item, Exception) and index:
             raise self.item
         return self.item if index else (IMAGE, MASK)
+
+
+class Broken(OwnData):
+    def __getitem__(self, index: int) -> Any:
+        raise KeyError(index)
 
 
 def made(dataset: Any, **how: Any) -> ImageSource:
@@ -125,6 +131,15 @@ def test_what_is_no_pair_is_told_with_its_index(wrong: str) -> None:
     assert len(lines) == 2
     assert lines[1].startswith("  - Returns[1] ")
     assert expected in lines[1]
+
+
+def test_a_check_goes_on_with_the_other_items() -> None:
+    with noting_faults() as noted:
+        source = made(Returns(None))
+    assert [sample.key for sample in source.samples] == ["0"]
+    assert [len(faults) for _, faults in noted] == [1]
+    with noting_faults(), pytest.raises(UserError, match="Broken has no item that can be used"):
+        made(Broken(2))
 
 
 def test_channels_that_the_configuration_does_not_have_are_told() -> None:

@@ -1,8 +1,18 @@
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from segmentation.data.image.layouts.pairing import data_folder, find_folder, fitting, grouped, paired, pictures, stem_below
+from segmentation.data.image.layouts.pairing import (
+    data_folder,
+    find_folder,
+    fitting,
+    grouped,
+    paired,
+    pictures,
+    stem_below,
+)
 from segmentation.data.image.source import UNMEASURED, ImageSample
 from segmentation.errors import UserError
 
@@ -22,6 +32,21 @@ def test_pictures_are_found_by_stem_in_any_suffix_and_others_passed_over(tmp_pat
     below, faults = pictures(tmp_path, below=True)
     assert list(below) == ["a", "b", "c.d", "sub/e"]
     assert faults == []
+
+
+def test_a_folder_that_may_not_be_read_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "a.png", "closed/b.png")
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:  # root may read every folder, so the refusal is the system's in name only
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found, faults = pictures(tmp_path, below=True)
+    assert list(found) == ["a"]
+    assert faults == [f"{tmp_path / 'closed'} cannot be read (Permission denied)"]
 
 
 def test_two_pictures_of_one_stem_are_a_fault_in_one_folder_alone(tmp_path: Path) -> None:

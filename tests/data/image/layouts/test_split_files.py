@@ -88,6 +88,14 @@ def test_a_file_a_class_and_groups(root: Path) -> None:
         split_files(str(root), classes=TWO, mask_format="per_class")
 
 
+@pytest.mark.parametrize("line", ["a", "a_rgb", "a_rgb.jpg", "images/a_rgb.jpg", "a_rgb.jpg a.png", "a_rgb a"])
+def test_images_with_a_suffix_are_named_with_and_without_it(root: Path, line: str) -> None:
+    (root / "images/a.jpg").rename(root / "images/a_rgb.jpg")
+    lists(root, train=line)
+    (sample,) = split_files(str(root), **BINARY, image_suffix="_rgb").samples
+    assert (sample.key, sample.image.name, sample.mask.name) == ("a", "a_rgb.jpg", "a.png")
+
+
 def test_lines_that_name_what_is_not_there_are_told_together(root: Path) -> None:
     (root / "masks/c.png").unlink()
     lists(root, train="a\nnowhere\nb b_mask.png\n", val="c\n", test="x.jpg c.png\n")

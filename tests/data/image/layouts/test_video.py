@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segmentation.data.image.scan import scan_masks
 from segmentation.data.image.layouts.video import video
+from segmentation.data.image.scan import scan_masks
 from segmentation.errors import UserError
 from tests.data.image.david_files import random_image, write_picture
 from tests.data.image.layouts.painted_files import number_in, write_video
@@ -104,6 +104,14 @@ def test_folders_of_frames_with_masks_by_number_beside_them(tmp_path: Path) -> N
     assert source.samples[1].mask == tmp_path / "labels/a/m_02.png"
 
 
+def test_frames_with_a_suffix_behind_their_numbers(tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "aachen", "a_10_left.png", "a_2_left.png", "a_2_right.png")
+    write_mask(tmp_path / "labels" / "a_10.png", 1)
+    assert [sample.key for sample in video(str(folder), image_suffix="_left").samples] == ["aachen/a_2", "aachen/a_10"]
+    labelled = video(str(folder), labels=str(tmp_path / "labels"), classes=CLASSES, image_suffix="_left")
+    assert [sample.key for sample in labelled.samples] == ["aachen/a_10"]
+
+
 def test_masks_of_other_formats(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", 2)
     write_mask(tmp_path / "labels" / "0.png", 200)
@@ -120,7 +128,7 @@ def test_a_video_that_ends_early_is_told_with_both_counts(tmp_path: Path) -> Non
     path = write_video(tmp_path / "short.avi", 60, "MJPG")
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
     lines = told(tmp_path).splitlines()
-    assert "has 1 fault" in lines[0]
+    assert "has 1 fault:" in lines[0]
     assert f"{path} ends early: its header says 60 frames, " in lines[1]
     assert len(lines) == 2
 

@@ -4,8 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segmentation.data.image.scan import scan_masks
 from segmentation.data.image.layouts.yolo import yolo
+from segmentation.data.image.scan import scan_masks
 from segmentation.errors import UserError
 from tests.data.image.david_files import SHARED_DATA, random_image, write_picture
 from tests.data.image.layouts.painted_files import write_yolo

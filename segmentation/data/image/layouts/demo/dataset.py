@@ -31,9 +31,14 @@ def demo(
     frames: int = 20,
     size: Sequence[int] = (240, 320),
 ) -> ImageSource:
-    """The drawn data set under `root`, drawn now if nothing is there; the rest is as for `david`."""
+    """The drawn data set under `root`, drawn now if nothing is there; the rest is as for `david`.
+
+    What is there stays as it was drawn, and a warning says where that is not what is asked for.
+    """
     folder = Path(root)
-    if not _is_there(folder):
+    if _is_there(folder):
+        _warn_of_other_drawing(folder, videos, frames, (size[0], size[1]))
+    else:
         log.info("drawing %d street scenes into %s", videos * frames, root)
         known = Classes.from_entries(classes, ignore_index)
         with progress_bar("drawing", videos * frames) as bar:
@@ -79,6 +84,21 @@ def draw_demo(
         except OSError:  # not empty any more: another process was quicker
             if not _is_there(root):
                 raise
+
+
+def _warn_of_other_drawing(root: Path, videos: int, frames: int, size: Size) -> None:
+    """Every video has as many frames as any other, all of one size."""
+    drawn = sorted((root / "Images").glob("*/*.png"))
+    folders = {frame.parent for frame in drawn}
+    image = cv2.imread(str(drawn[0]), cv2.IMREAD_COLOR) if drawn else None
+    if image is None or (len(folders), len(drawn), image.shape[:2]) == (videos, videos * frames, tuple(size)):
+        return
+    height, width = image.shape[:2]
+    log.warning(
+        "%s holds %d videos, %d frames of %dx%d in all, not as dataset.videos, frames and size say: "
+        "remove the folder, or name another dataset.root, to have it drawn anew",
+        *(root, len(folders), len(drawn), height, width),
+    )
 
 
 def _is_there(root: Path) -> bool:

@@ -1,0 +1,126 @@
+"""The configuration as a whole: unknown keys, impossible values, what does not go together."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from segmentation.apps.config.content import Content
+from segmentation.apps.config.keys import key_faults, unknown_keys
+from segmentation.apps.config.losses import loss_faults, one_logit_faults
+from segmentation.apps.config.rules import CHECK_RULES, EVALUATION_RULES, RULES, value_faults
+from segmentation.apps.config.together import (
+    augmentation_faults,
+    band_faults,
+    batch_faults,
+    clip_faults,
+    device_faults,
+    find_lr_faults,
+    monitor_faults,
+    split_faults,
+)
+from segmentation.errors import UserError, gathered
+
+GROUPS = ("model", "dataset", "augmentation", "optimizer", "scheduler", "loss", "trainer")
+TOP_LEVEL = {"seed", "experiment_name", *GROUPS}
+
+
+def check_config(cfg: DictConfig) -> None:
+    """Raises one `UserError` with every fault of a training configuration."""
+    raise_faults(faults_in(cfg))
+
+
+def raise_faults(faults: Sequence[str]) -> None:
+    if faults:
+        raise told_together(faults)
+
+
+def told_together(faults: Sequence[str]) -> UserError:
+    """One line for one fault."""
+    if len(faults) == 1:
+        return UserError(faults[0])
+    return gathered(f"the configuration has {len(faults)} faults; nothing was started", faults, most=50)
+
+
+def faults_in(cfg: DictConfig) -> list[str]:
+    """Of a training configuration."""
+    return _told(cfg, _training_faults)
+
+
+def faults_in_dataset(cfg: DictConfig) -> list[str]:
+    """Of the dataset group alone."""
+    return _told(cfg, lambda content: _group_faults(content, ("dataset",)))
+
+
+def faults_in_evaluation(cfg: DictConfig) -> list[str]:
+    """Of evaluate.py's own options. Another data set is only known in whole within the run's configuration."""
+    options = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "dataset"])
+    dataset: Any = OmegaConf.to_container(cfg.dataset)
+    keys = key_faults(dataset, "dataset") if "_target_" in dataset else unknown_keys(dataset, "dataset", {"root"})
+    return [*_told(options, _evaluation_faults), *keys]
+
+
+def faults_in_check(cfg: DictConfig) -> list[str]:
+    """Of check.py's options and of its data set."""
+    return _told(cfg, _check_faults)
+
+
+def _told(cfg: DictConfig, check: Callable[[Content], Iterator[str]]) -> list[str]:
+    try:
+        content: Any = OmegaConf.to_container(cfg, resolve=True)
+        missing = sorted(OmegaConf.missing_keys(cfg))
+    except OmegaConfBaseException as error:
+        return [_unresolved(error)]
+    return [*(f"{path} is needed: give {path}=..." for path in missing), *check(content)]
+
+
+def _unresolved(error: OmegaConfBaseException) -> str:
+    variable = re.search(r"Environment variable '(.+)' not found", str(error))
+    if variable is None:
+        return " ".join(str(error).split())
+    name = variable[1]
+    return f"{error.full_key}: {name} is not set: put {name}=... into a file .env here, or into the environment"
+
+
+def _training_faults(content: Content) -> Iterator[str]:
+    yield from unknown_keys(content, "", TOP_LEVEL)
+    yield from (f"{key} is missing" for key in ("seed", "experiment_name") if key not in content)
+    yield from _group_faults(content, GROUPS)
+    yield from value_faults(content, RULES, ("seed", "experiment_name"))
+    yield from device_faults(content)
+    yield from monitor_faults(content)
+
+
+def _evaluation_faults(content: Content) -> Iterator[str]:
+    yield from unknown_keys(content, "", {*EVALUATION_RULES, "dataset"})
+    yield from value_faults(content, EVALUATION_RULES, EVALUATION_RULES)
+
+
+def _check_faults(content: Content) -> Iterator[str]:
+    yield from unknown_keys(content, "", {*CHECK_RULES, "dataset"})
+    yield from value_faults(content, CHECK_RULES, CHECK_RULES)
+    yield from _group_faults(content, ("dataset",))
+
+
+def _group_faults(content: Content, groups: Iterable[str]) -> Iterator[str]:
+    for group in groups:
+        node = content.get(group)
+        if not isinstance(node, dict) or "_target_" not in node:
+            yield f"{group} is missing or has no _target_: give {group}=NAME, a file of conf/{group}/"
+            continue
+        yield from key_faults(node, group)
+        yield from value_faults(content, RULES, (group,))
+        yield from band_faults(content, group)
+        if group == "dataset":
+            yield from split_faults(content)
+        if group == "loss":
+            yield from loss_faults(content)
+            yield from one_logit_faults(content)
+        if group == "augmentation":
+            yield from augmentation_faults(content)
+        if group == "trainer":
+            yield from batch_faults(content)
+            yield from clip_faults(content)
+            yield from find_lr_faults(content)

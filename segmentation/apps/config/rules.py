@@ -1,0 +1,142 @@
+"""What each option may be."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from segmentation.apps.config.content import ABSENT, Content, at, shown
+from segmentation.apps.config.values import (
+    are_batch_sizes,
+    are_betas,
+    are_durations,
+    are_groups,
+    is_below_1,
+    is_bool,
+    is_device,
+    is_duration,
+    is_range,
+    is_size,
+    is_split_file,
+    is_text,
+    number,
+    one_of,
+    optional,
+    whole,
+)
+from segmentation.data.splits import SPLITS
+
+Rules = Mapping[str, tuple[Callable[[Any], bool], str]]
+MIXES = ("mosaic", "cutmix", "classmix", "copy_paste")
+OWN_GROUP = "{pattern: NAME, lr or lr_multiplier: a number above 0, weight_decay: at least 0}"
+AT_LEAST_0 = "a whole number of at least 0"
+AT_LEAST_1 = "a whole number of at least 1"
+SHARE = "a number from 0 to 1"
+DURATION = f"{SHARE}, or a whole number of epochs"
+POSITIVE = "a number above 0"
+RULES: Rules = {
+    "seed": (lambda value: whole(0)(value) and value < 2**63, AT_LEAST_0),
+    "experiment_name": (is_text, "a name"),
+    "dataset.root": (is_text, "the data's folder"),
+    "dataset.in_channels": (whole(1), AT_LEAST_1),
+    "dataset.max_value": (optional(number(0, open_low=True)), f"{POSITIVE}, or null"),
+    "dataset.image_size": (optional(is_size), "[height, width] in pixels, or null"),
+    "dataset.ignore_index": (lambda value: whole(1)(value) and value <= 255, "a whole number from 1 to 255"),
+    "dataset.ignore_void": (is_bool, "true or false"),
+    "dataset.threshold": (number(0, open_low=True), f"{POSITIVE}, the grey value from which on it is the object"),
+    "dataset.remap": (optional(lambda value: isinstance(value, dict)), "{number in the masks: class}, or null"),
+    "dataset.cache": (one_of("none", "ram", "disk"), "none, ram or disk"),
+    "dataset.cache_gb": (number(0, open_low=True), f"{POSITIVE}, in GiB"),
+    "dataset.force_resplit": (is_bool, "true or false"),
+    "dataset.split_file": (optional(is_text), "the path of a JSON file, or null"),
+    "dataset.split_seed": (whole(0), AT_LEAST_0),
+    "augmentation.strength": (number(0), "a number of at least 0"),
+    "augmentation.crop": (lambda value: isinstance(value, dict), "size and rare_probability"),
+    "augmentation.crop.size": (optional(is_size), "[height, width] in pixels, or null"),
+    "augmentation.crop.rare_probability": (number(0, 1), SHARE),
+    "augmentation.mixing": (lambda value: isinstance(value, dict), "mosaic, cutmix, classmix and copy_paste"),
+    **{f"augmentation.mixing.{name}": (number(0, 1), SHARE) for name in MIXES},
+    "model.one_logit": (is_bool, "true or false"),
+    "optimizer.lr": (number(0, open_low=True), POSITIVE),
+    "optimizer.weight_decay": (number(0), "a number of at least 0"),
+    "optimizer.layer_decay": (number(0, 1, open_low=True), "a number above 0, at most 1"),
+    "optimizer.head_lr_multiplier": (number(0, open_low=True), POSITIVE),
+    "optimizer.groups": (optional(are_groups), f"a list of {OWN_GROUP}, or null"),
+    "optimizer.betas": (are_betas, "two numbers from 0 to below 1"),
+    "optimizer.momentum": (number(0), "a number of at least 0"),
+    "optimizer.nesterov": (is_bool, "true or false"),
+    "optimizer.fused": (is_bool, "true or false"),
+    "scheduler.warmup": (is_duration, DURATION),
+    "scheduler.min_factor": (number(0, 1), SHARE),
+    "scheduler.interval": (one_of("step", "epoch"), "step or epoch"),
+    "scheduler.rise": (is_duration, DURATION),
+    "scheduler.flat": (is_duration, DURATION),
+    "scheduler.cycles": (whole(1), AT_LEAST_1),
+    "scheduler.multiplier": (number(0, open_low=True), POSITIVE),
+    "scheduler.gamma": (number(0, 1, open_low=True), "a number above 0, at most 1"),
+    "scheduler.milestones": (are_durations, "shares from 0 to 1, or whole numbers of epochs"),
+    "scheduler.power": (number(0, open_low=True), POSITIVE),
+    "scheduler.start_factor": (number(0, 1), SHARE),
+    "scheduler.final_factor": (number(0, 1, open_low=True), "a number above 0, at most 1"),
+    "scheduler.factor": (number(0, 1, open_low=True), "a number above 0, at most 1"),
+    "scheduler.patience": (whole(0), AT_LEAST_0),
+    "trainer.epochs": (whole(1), AT_LEAST_1),
+    "trainer.max_steps": (optional(whole(1)), f"{AT_LEAST_1}, or null"),
+    "trainer.batch_size": (lambda value: value == "auto" or whole(1)(value), f"{AT_LEAST_1}, or auto"),
+    "trainer.val_batch_size": (whole(1), AT_LEAST_1),
+    "trainer.sampling": (one_of("uniform", "class_balanced"), "uniform or class_balanced"),
+    "trainer.batch_by_size": (is_bool, "true or false"),
+    "trainer.batch_pixels": (optional(whole(1)), f"{AT_LEAST_1}, or null"),
+    "trainer.multi_scale": (lambda value: isinstance(value, dict), "range, sizes and every"),
+    "trainer.multi_scale.range": (optional(is_range), "two factors above 0, the smaller first, or null"),
+    "trainer.multi_scale.sizes": (optional(are_batch_sizes), "sizes [height, width] of multiples of 32, or null"),
+    "trainer.multi_scale.every": (whole(1), AT_LEAST_1),
+    "trainer.num_workers": (whole(0), AT_LEAST_0),
+    "trainer.max_bad_samples": (whole(0), AT_LEAST_0),
+    "trainer.device_augmentation": (is_bool, "true or false"),
+    "trainer.device": (is_device, "auto, cpu, cuda or cuda:N"),
+    "trainer.precision": (one_of("auto", "fp32", "bf16", "fp16"), "auto, fp32, bf16 or fp16"),
+    "trainer.channels_last": (is_bool, "true or false"),
+    "trainer.compile": (is_bool, "true or false"),
+    "trainer.accumulate_grad_batches": (whole(1), AT_LEAST_1),
+    "trainer.gradient_clip_val": (optional(number(0, open_low=True)), f"{POSITIVE}, or null"),
+    "trainer.gradient_clip_mode": (one_of("norm", "value", "adaptive"), "norm, value or adaptive"),
+    "trainer.freeze_encoder_epochs": (whole(0), AT_LEAST_0),
+    "trainer.ema_decay": (optional(is_below_1), "from 0 to below 1, or null"),
+    "trainer.average_start": (number(0, 1), SHARE),
+    "trainer.val_interval": (whole(1), AT_LEAST_1),
+    "trainer.visualization_interval": (whole(0), AT_LEAST_0),
+    "trainer.visualization_count": (whole(0), AT_LEAST_0),
+    "trainer.log_every_n_steps": (whole(1), AT_LEAST_1),
+    "trainer.monitor_mode": (one_of("min", "max"), "min or max"),
+    "trainer.max_checkpoints": (whole(0), AT_LEAST_0),
+    "trainer.early_stopping": (lambda value: isinstance(value, dict), "monitor, mode and patience (null: never stop)"),
+    "trainer.early_stopping.mode": (one_of("min", "max"), "min or max"),
+    "trainer.early_stopping.patience": (optional(whole(1)), f"{AT_LEAST_1}, or null"),
+    "trainer.find_lr": (is_bool, "true or false"),
+    "trainer.check_data": (one_of("quick", "full", "off"), "quick, full or off"),
+    "trainer.resume": (optional(is_text), "auto, the path of a checkpoint, or null"),
+}
+EVALUATION_RULES: Rules = {
+    "run": (lambda value: isinstance(value, str | int), "the run folder that train.py wrote"),
+    "split": (one_of(*SPLITS), ", ".join(SPLITS)),
+    "checkpoint": (is_text, "best, last, average, epoch_XXX, or the path of a checkpoint"),
+    "weights": (one_of("ema", "raw"), "ema or raw"),
+    "device": (optional(is_device), "auto, cpu, cuda, cuda:N, or null"),
+    "precision": (optional(one_of("auto", "fp32", "bf16", "fp16")), "auto, fp32, bf16, fp16, or null"),
+    "batch_size": (optional(whole(1)), f"{AT_LEAST_1}, or null"),
+    "num_workers": (optional(whole(0)), f"{AT_LEAST_0}, or null"),
+    "min_mIoU": (optional(number(0)), "a number of at least 0, or null"),
+}
+CHECK_RULES: Rules = {
+    "report": (optional(is_text), "the path of an HTML file, or null"),
+    "write_split": (optional(is_split_file), "the path of a .json or .csv file, or null"),
+    "split_method": (one_of("grouped", "stratified", "random"), "grouped, stratified or random"),
+    "folds": (optional(whole(2)), "a whole number of at least 2, or null"),
+    "seed": (whole(0), AT_LEAST_0),
+}
+
+
+def value_faults(content: Content, rules: Rules, groups: Iterable[str]) -> Iterator[str]:
+    for path, (holds, expected) in rules.items():
+        value = at(content, path)
+        if path.split(".")[0] in groups and value is not ABSENT and not holds(value):
+            yield f"{path}={shown(value)}: expected {expected}"

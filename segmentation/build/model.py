@@ -1,0 +1,33 @@
+"""Model and loss."""
+
+from dataclasses import fields
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from segmentation.build.make import make, plain
+from segmentation.classes import Classes
+from segmentation.engine.options import TrainerOptions
+from segmentation.losses.base import Loss
+from segmentation.models.options import ModelOptions
+
+MODEL_SHARED = {field.name for field in fields(ModelOptions)}
+
+
+def build_model(
+    model: DictConfig, classes: Classes, options: TrainerOptions, device: torch.device, pretrained: bool
+) -> nn.Module:
+    """The number of classes is the data's. Not `pretrained`: the weights come from a checkpoint, not from a hub."""
+    without = {} if pretrained or "encoder_weights" not in model else {"encoder_weights": None}
+    given = plain(model)
+    shared = ModelOptions(**{key: given.pop(key) for key in MODEL_SHARED & given.keys()})
+    built: nn.Module = make(given, num_classes=shared.logits_for(len(classes)), **without)
+    shared.apply_to(built, pretrained)
+    memory_format = torch.channels_last if options.channels_last else torch.contiguous_format
+    return built.to(device, memory_format=memory_format)  # type: ignore[call-overload]
+
+
+def build_loss(loss: DictConfig, device: torch.device) -> Loss:
+    built: Loss = make(loss)
+    return built.to(device)

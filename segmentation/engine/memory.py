@@ -1,0 +1,61 @@
+"""What happens when memory does not suffice, and how large a batch may be."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from segmentation.errors import UserError
+
+ON_CPU = "DefaultCPUAllocator"  # the CPU's allocator raises a plain RuntimeError
+
+
+@contextmanager
+def explains_out_of_memory(batch_size: int, accumulated: int) -> Iterator[None]:
+    """One `UserError` that says what to set, in place of PyTorch's account of the allocator."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not (isinstance(error, torch.OutOfMemoryError) or ON_CPU in str(error)):
+            raise
+        raise UserError(_advice(batch_size, accumulated)) from error
+
+
+def _advice(batch_size: int, accumulated: int) -> str:
+    half = max(batch_size // 2, 1)
+    smaller = f"trainer.batch_size={half} trainer.accumulate_grad_batches={accumulated * 2} (the same step in less), "
+    return (
+        f"out of memory with trainer.batch_size={batch_size}: set {smaller if batch_size > 1 else ''}"
+        "trainer.precision=bf16, a smaller dataset.image_size or augmentation.crop.size, or "
+        "model.gradient_checkpointing=true; in validation a smaller trainer.val_batch_size"
+    )
+
+
+def largest_batch(fits: Callable[[int], None], least: int, most: int) -> int:
+    """The largest number of samples from `least` to `most` for which `fits(number)` does not raise
+    `torch.OutOfMemoryError`, by doubling and then halving the interval. Raises `UserError` when `least` does not fit.
+    """
+    if not _does_fit(fits, least):
+        raise UserError(f"trainer.batch_size=auto: not even {least} images fit; {_advice(1, 1)}")
+    fitting, failing = least, most + 1
+    while fitting < most:
+        trial = min(fitting * 2, most) if failing > most else (fitting + failing) // 2
+        if trial == fitting:
+            break
+        if _does_fit(fits, trial):
+            fitting = trial
+        else:
+            failing = trial
+    return fitting
+
+
+def _does_fit(fits: Callable[[int], None], number: int) -> bool:
+    try:
+        fits(number)
+    except torch.OutOfMemoryError:
+        pass  # what the failed attempt held is only free when its error is gone
+    else:
+        return True
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return False
