@@ -19,14 +19,15 @@ MOST = 200  # batches: more change the statistics no more
 
 def refresh_average(state: TrainState, feed: Feed, task: Task, folder: RunFolder) -> None:
     """Write average.pt with batch-norm statistics of its own, from an epoch of training samples or its first MOST
-    batches. The other checkpoints keep the state before, so that a run that goes on from them averages on.
+    batches, and after a trial of a few steps from no more than those. The other checkpoints keep the state before, so that a run that goes on from them averages on.
     """
     average = state.average
     batch_norms = [] if average is None else batch_norms_to_refresh(average.module, state.model)
     if average is None or not int(average.n_averaged) or not batch_norms:
         return
-    with progress_bar("batch norms of the average", min(len(feed.train), MOST)) as bar:
-        batches = islice(training_batches(feed, task.device, state.progress.epoch), MOST)
+    count = min(len(feed.train), MOST, state.progress.step)
+    with progress_bar("batch norms of the average", count) as bar:
+        batches = islice(training_batches(feed, task.device, state.progress.epoch), count)
         refresh_batch_norms(average.module, batch_norms, batches, task.device, task.precision, bar.advance)
     save_average(folder, average, state.progress.epoch)
 
