@@ -29,8 +29,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -e ".[dev]" -c constraints.txt
 	@touch $@
 
-test: $(VENV)/.installed-dev  ## the tests, under 12 minutes on two cores
-	$(BIN)/python -m pytest -m "not soak and not contract" $(ARGS)
+test: $(VENV)/.installed-dev  ## the tests, under 12 minutes on two cores; each process has one thread, or they take the cores from each other
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not soak and not contract" $(ARGS)
 
 soak: $(VENV)/.installed-dev  ## the tests that take minutes
 	$(BIN)/python -m pytest -m soak $(ARGS)

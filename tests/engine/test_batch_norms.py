@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
@@ -85,8 +86,11 @@ def test_the_weights_that_are_trained_do_not_notice(tmp_path: Path) -> None:
     assert not unequal(ends[0], ends[1])
 
 
-def test_of_a_long_epoch_some_batches_are_enough(tmp_path: Path) -> None:
-    chosen = options(epochs=1, max_steps=2, batch_size=1, average_start=0.0)
+@pytest.mark.parametrize(("steps", "expected"), [(2, 2), (MOST + 2, MOST)])
+def test_as_many_batches_as_the_run_had_steps_are_enough_and_never_more_than_most(
+    tmp_path: Path, steps: int, expected: int
+) -> None:
+    chosen = options(epochs=1, max_steps=steps, batch_size=1, average_start=0.0)
     run = build_run(tmp_path, chosen, net=partial(TinyNet, normalise=True), train_samples=MOST + 5, val_samples=0)
     run.fit()
-    assert int(run.saved("average")["model"]["norm.num_batches_tracked"]) == MOST
+    assert int(run.saved("average")["model"]["norm.num_batches_tracked"]) == expected
