@@ -19,7 +19,8 @@ MOST = 200  # batches: more change the statistics no more
 
 def refresh_average(state: TrainState, feed: Feed, task: Task, folder: RunFolder) -> None:
     """Write average.pt with batch-norm statistics of its own, from an epoch of training samples or its first MOST
-    batches, and after a trial of a few steps from no more than those. The other checkpoints keep the state before, so that a run that goes on from them averages on.
+    batches, and after a trial of a few steps from no more than those. The other checkpoints keep the state before, so
+    that a run that goes on from them averages on.
     """
     average = state.average
     batch_norms = [] if average is None else batch_norms_to_refresh(average.module, state.model)
