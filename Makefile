@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-RUN ?= $(shell ls -td outputs/*/*/config.yaml 2>/dev/null | head -1 | xargs -r dirname)
+RUN ?= $(shell ls -td outputs/*/*/config.yaml outputs/*/*/*/config.yaml 2>/dev/null | head -1 | xargs -r dirname)
 DEMO_RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
 .PHONY: demo install test lint train evaluate check bench bench-data soak contract models augmentations schedule tensorboard clean

@@ -4,11 +4,19 @@ Shapes: B samples, C classes, S the sample's own dimensions, (H, W) for images a
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor
 
 Outputs = Tensor | Mapping[str, Tensor]
+
+
+class MaskPrediction(NamedTuple):
+    """Of Q queries: mask logits `[B, Q, h, w]` and class logits `[B, Q, C + 1]`, no object being the last."""
+
+    masks: Tensor
+    classes: Tensor
 
 
 def logits_from(outputs: Outputs) -> Tensor:

@@ -18,7 +18,8 @@ from tests.conftest import ROOT, SMALL, Run
             ["trainer.epoch:", "trainer.epochs=-1", "optimizer.lr=0"],
         ),
         (["trainer.precision=fp8", "trainer.monitor=val/iou"], ["trainer.precision=fp8", "val/iou"]),
-        (["model=resnet"], ["model/resnet", "deeplabv3plus"]),
+        (["model=resnett", "trainer.epochs=-1"], ["model=resnett: ", "trainer.epochs=-1"]),
+        (["-m", "optimizer.lr=1e-3,abc", "trainer.epochs=1,0"], ["optimizer.lr=abc", "trainer.epochs=0"]),
         (["trainer.epochs=3=4="], ["trainer.epochs"]),
         (["dataset=david"], ["Images/Video_XXX", "mediatum"]),
         (["dataset.split_seed=${oc.env:NOT_SET}"], ["NOT_SET"]),
@@ -52,7 +53,10 @@ def test_what_a_user_can_mend_is_told_without_a_traceback(
         ("train.py experiment=null", ["experiment=null: expected one of camvid_david, demo"]),
         ("evaluate.py run=x chekpoint=best", ["chekpoint: there is no such key; did you mean checkpoint?"]),
         ("evaluate.py run=x dataset=david dataset.lables=x", ["dataset.lables: there is no such key; did you mean"]),
+        ("train.py model=unett", ["model=unett: there is no such model; did you mean unet?"]),
+        ("train.py trainer={a:1}", ["trainer={a:1}: expected one of default"]),
         ("train.py seed=1", []),
+        ("train.py -m seed=1,2 model=unet,fpn", []),
     ],
 )
 def test_what_hydra_refuses_is_told_in_our_words(

@@ -93,6 +93,14 @@ def paths_in(node: Any, path: str = "") -> set[str]:
             "trainer={gradient_clip_mode:value,gradient_clip_val:null}",
             "it needs a number for trainer.gradient_clip_val",
         ),
+        ("trainer={gradient_clip_mode:adaptive,gradient_clip_val:1.0}", "0.01 to 0.1 is usual"),
+        ("model.activation=rleu", "model.activation=rleu: expected relu, leaky_relu"),
+        ("model.activation_in_encoder=1", "model.activation_in_encoder=1: expected true or false"),
+        ("model.activation_in_encoder=true", "it needs model.activation"),
+        ("model.checkpoint=5", "model.checkpoint=5: expected a checkpoint"),
+        ("model.trainable=head", "model.trainable=head: expected a list of names"),
+        ("model.trainable=[head,3]", 'model.trainable=["head", 3]'),
+        ("model.gradient_checkpointing=yes please", "model.gradient_checkpointing=yes please"),
         ("trainer.freeze_encoder_epochs=0.5", "freeze_encoder_epochs=0.5"),
         ("optimizer.groups={pattern:head}", "optimizer.groups={"),
         ("optimizer.groups=[{lr:0.1}]", "expected a list of {pattern: NAME"),
@@ -165,6 +173,7 @@ def paths_in(node: Any, path: str = "") -> set[str]:
         ("optimizer.lr=.inf", "optimizer.lr"),
         ("optimizer.betas=[0.9]", "optimizer.betas=[0.9]"),
         ("optimizer.betas=[0.9,1.0]", "optimizer.betas=[0.9, 1.0]"),
+        ("optimizer.betas=[0.9,0.9,0.9,0.9]", "two numbers from 0 to below 1, or three"),
         ("loss.ignore_index=0", "loss.ignore_index=0: expected dataset.ignore_index, which is 255"),
         ("loss.class_weights=[1,2]", "loss.class_weights=[1, 2]"),
         ("loss.class_weights=[a,b,c,d,e,f,g,h,i,j,k,l,m]", "one for each class (13)"),
@@ -199,6 +208,47 @@ def test_what_is_wrong_within_a_combined_loss_is_told(override: str, fault: str,
     assert fault in faults[0]
 
 
+@pytest.mark.parametrize(
+    ("model", "fault"),
+    [
+        ("model.queries=0", "model.queries=0"),
+        ("model.query_blocks=1.5", "model.query_blocks=1.5"),
+        ("model=unet", "loss._target_=segmentation.losses.mask_classification.MaskClassification: it needs a model"),
+    ],
+)
+def test_masks_are_learned_from_queries(model: str, fault: str, composed: Compose) -> None:
+    choice = ("model=eomt", "loss=mask_classification")
+    assert faults_in(composed(*choice)) == []
+    (told,) = faults_in(composed(*choice, model))
+    assert fault in told
+
+
+def test_masks_may_be_a_part_of_the_loss_and_those_of_an_own_network(composed: Compose) -> None:
+    part = "loss@loss.loss=mask_classification"
+    (told,) = faults_in(composed("loss=auxiliary", part))
+    assert told.startswith("loss.loss._target_=")
+    own = ("model=own", "model.network._target_=tests.models.image.own_network.OwnNetwork")
+    assert faults_in(composed("loss=auxiliary", part, *own)) == []
+
+
+def test_an_auxiliary_head_needs_a_weight(composed: Compose) -> None:
+    head = ("model=fcn_resnet50", "model.auxiliary_head=true")
+    assert faults_in(composed(*head, "loss=auxiliary", "+loss.weights.aux=0.4")) == []
+    for loss in ("cross_entropy", "combined", "auxiliary"):
+        (told,) = faults_in(composed(*head, f"loss={loss}"))
+        assert told.endswith("give loss=auxiliary +loss.weights.aux=0.4")
+
+
+def test_adan_has_three_betas(composed: Compose) -> None:
+    adan = (
+        "optimizer=adam",
+        "optimizer._target_=timm.optim.Adan",
+        "~optimizer.fused",
+        "optimizer.betas=[0.98,0.92,0.99]",
+    )
+    assert faults_in(composed(*adan)) == []
+
+
 def test_weights_are_a_number_for_each_class_that_is_learnt(composed: Compose) -> None:
     weights = "loss.class_weights=[0,1,1,1,1,1,1,1,1,1,1,2.5]"
     assert faults_in(composed(weights, "dataset.ignore_void=true")) == []
@@ -218,9 +268,30 @@ def test_options_that_are_for_an_encoder_of_timm_are_let_through(composed: Compo
 
 
 def test_images_of_more_bands_need_as_many_means(composed: Compose) -> None:
-    assert len(faults_in(composed("dataset.in_channels=4"))) == 4
+    told = faults_in(composed("dataset.in_channels=4"))
+    assert [fault.split("=")[0] for fault in told] == ["dataset.mean", "dataset.std"]  # the model takes them over
+    assert faults_in(composed("model.mean=[0.5]")) == [
+        "model.mean=[0.5]: expected numbers from 0 to 1, one for each band (3)"
+    ]
     bands = ("dataset.mean=[0.5,0.5,0.5,0.5]", "dataset.std=[0.2,0.2,0.2,0.2]")
     assert faults_in(composed("dataset.in_channels=4", *bands)) == []
+
+
+def test_transforms_for_colours_are_refused_where_there_are_other_bands(composed: Compose) -> None:
+    one = ("dataset.in_channels=1", "dataset.mean=[0.5]", "dataset.std=[0.2]")
+    five = ("dataset.in_channels=5", "dataset.mean=[0.5,0.5,0.5,0.5,0.5]", "dataset.std=[0.2,0.2,0.2,0.2,0.2]")
+    for preset in ("none", "light", "aerial"):
+        assert faults_in(composed(*one, f"augmentation={preset}")) == []
+        assert faults_in(composed(*five, f"augmentation={preset}")) == []
+    colors = "augmentation.transforms=[HorizontalFlip,HueSaturationValue,ToSepia]"
+    (fault,) = faults_in(composed(*five, colors))
+    told = "HueSaturationValue, ToSepia cannot be applied to images of dataset.in_channels=5"
+    assert fault.startswith(f"augmentation.transforms: {told}")
+    (fault,) = faults_in(composed(*five, "augmentation.val=[ToSepia]"))
+    assert fault.startswith("augmentation.val: ToSepia cannot be applied")
+    assert faults_in(composed(colors)) == []
+    on_device = "trainer.device_augmentation=true"
+    assert faults_in(composed(*five, on_device, "augmentation.transforms=[ColorJitter]")) == []
 
 
 def test_sizes_of_batches_come_from_one_place(composed: Compose) -> None:

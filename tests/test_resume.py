@@ -144,12 +144,17 @@ def test_a_finished_run_that_is_resumed_into_a_new_folder_is_whole_there(small: 
     last = tmp_path / "run" / "checkpoints" / "last.pt"
     train(small("trainer.epochs=1", f"trainer.resume={last}"), tmp_path / "there")
     assert_same_run(tmp_path / "run", tmp_path / "there")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        path.name for path in (tmp_path / "there").iterdir()
+    }
 
 
 def test_bad_resumes_are_one_line_and_lose_nothing(small: Compose, tmp_path: Path) -> None:
     train(small("trainer.epochs=1"), tmp_path / "run")
     last = tmp_path / "run" / "checkpoints" / "last.pt"
     shutil.copytree(tmp_path / "run", tmp_path / "other")
+    shutil.copytree(tmp_path / "run", tmp_path / "without_last")
+    (tmp_path / "without_last" / "checkpoints" / "last.pt").unlink()
     before = last.read_bytes()
     (tmp_path / "cut.pt").write_bytes(before[: len(before) // 2])
     for overrides, folder, named in (
@@ -160,6 +165,10 @@ def test_bad_resumes_are_one_line_and_lose_nothing(small: Compose, tmp_path: Pat
         ([f"trainer.resume={last}", "optimizer=sgd"], "new", "keeps its optimizer"),
         ([f"trainer.resume={last}", "optimizer.lr=5e-4"], "new", "optimizer.lr"),
         ([f"trainer.resume={last}", "scheduler=plateau"], "new", "PlateauSchedule"),
+        ([f"trainer.resume={last}", "trainer.monitor=train/loss", "trainer.monitor_mode=min"], "new", "is judged by"),
+        ([f"trainer.resume={tmp_path}/run"], "new", "is a folder: name a file, .*last.pt"),
+        (["trainer.resume=auto"], "without_last", "has no last.pt but average, best"),
+        ([], "without_last", "holds a run already"),
         ([], "run", "holds a run already"),
         ([f"trainer.resume={last}"], "other", "holds another run already"),
     ):

@@ -17,6 +17,7 @@ from segmentation.data.image.check.duplicates import duplicate_findings
 from segmentation.data.image.check.findings import Example, Finding, Severity, faults_among
 from segmentation.data.image.check.images import ImageScan, image_findings, scan_images
 from segmentation.data.image.check.masks import mask_findings
+from segmentation.data.image.check.parts import part_findings
 from segmentation.data.image.check.sizes import size_findings
 from segmentation.data.image.check.videos import video_findings
 from segmentation.data.image.files import Size
@@ -58,11 +59,12 @@ def look_for_faults(cfg: DictConfig) -> list[Finding]:
     refuse_manifest(cfg, source)
     scans = scan_all(source)
     if cfg.write_split:
-        splits = make_splits(cfg, source, scans.masks)
+        splits = make_splits(cfg, source, scans.masks, scans.images)
         parts: Parts = assign(source.samples, splits[0])
     else:
         parts, split_findings = parts_now(cfg.dataset, source)
         findings += split_findings
+    findings += part_findings(source.samples, parts)
     findings += findings_in(source, parts, scans, image_size(cfg.dataset))
 
     log.info("data: %s", source.title)

@@ -4,9 +4,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import wraps
-from itertools import product
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from segmentation.errors import UserError
+from segmentation.errors import UserError, near
 
 log = logging.getLogger("segmentation")
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -41,6 +40,10 @@ def one_line_errors(hydra_main: Callable[[], Any]) -> Callable[[], Any]:
         sys.path.append(str(Path.cwd()))  # for models of the user's own; last, so that they hide nothing
         os.environ[FULL_ERROR] = "1"  # lets errors of the composition through to here
         try:
+            if {"-m", "--multirun"} & set(
+                sys.argv
+            ):  # the last job's faults would else be told when the others are done
+                _refuse(faults_of_command_line())
             return hydra_main()
         except UserError:  # of a sweep's job, and told there
             sys.exit(1)
@@ -79,29 +82,48 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _refuse(faults: Sequence[str]) -> None:
+    if faults:
+        print(f"error: {_together(faults)}", file=sys.stderr)  # noqa: T201 - there is no logging yet
+        sys.exit(1)
+
+
+def _together(faults: Sequence[str]) -> UserError:
+    from segmentation.apps.config.check import told_together  # imports PyTorch: seconds, for errors and sweeps only
+
+    return told_together(faults)
+
+
 def _explained(error: Exception) -> UserError:
     told = str(error)
-    if "Could not override" in told or NO_CHOICE in told:
-        from segmentation.apps.config.check import told_together  # imports PyTorch: seconds, for errors only
-
+    if any(words in told for words in ("Could not override", "Could not find", NO_CHOICE)):
         faults = faults_of_command_line()
         if faults:
-            return told_together(faults)
+            return _together(faults)
     given = f"{error.override}: " if isinstance(error, OverrideParseException) else ""
     return UserError(given + " ".join(told.split()))
 
 
 def faults_of_command_line() -> list[str]:
-    """Every unknown key and impossible value, in a sweep those of the first job that has some."""
+    """Every unknown key and impossible value; of a sweep those of every value, whatever it is combined with."""
     script = Path(sys.argv[0]).resolve()
     overrides = [word for word in sys.argv[1:] if "=" in word and not word.startswith(("-", "hydra"))]
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(script.parent / "conf"), version_base="1.3"):
-            jobs = product(*map(_alternatives, overrides))
-            return next(filter(None, (_faults_of_job(script, job) for job in jobs)), [])
+            faults = (fault for job in _jobs(overrides) for fault in _faults_of_job(script, job))
+            return list(dict.fromkeys(faults))
     except (HydraException, OmegaConfBaseException):
         return []
+
+
+def _jobs(overrides: Sequence[str]) -> Iterator[list[str]]:
+    """Of a sweep not every job but every value: each in turn in place of its option's first."""
+    alternatives = [_alternatives(word) for word in overrides]
+    first = [values[0] for values in alternatives]
+    yield first
+    for place, values in enumerate(alternatives):
+        yield from ([*first[:place], value, *first[place + 1 :]] for value in values[1:])
 
 
 def _alternatives(word: str) -> list[str]:
@@ -119,7 +141,7 @@ def _faults_of_job(script: Path, overrides: Sequence[str]) -> list[str]:
     others = {"evaluate": faults_in_evaluation, "check": faults_in_check}
     name, check = (script.stem, others[script.stem]) if script.stem in others else ("config", faults_in)
     groups = {path.name: path for path in (script.parent / "conf").iterdir() if path.is_dir()}
-    without = [word for word in overrides if _key(word) in groups and not _names_choice(word)]
+    without = [word for word in overrides if _key(word) in groups and not _names_choice(word, groups[_key(word)])]
     cfg = compose(name, [_admitted(word, groups) for word in overrides if word not in without])
     return [*(_without_choice(word, groups[_key(word)]) for word in without), *check(cfg)]
 
@@ -128,13 +150,18 @@ def _key(word: str) -> str:
     return word.partition("=")[0]
 
 
-def _names_choice(word: str) -> bool:
-    return isinstance(OverridesParser.create().parse_override(word).value(), str | list | dict)
+def _names_choice(word: str, group: Path) -> bool:
+    value = OverridesParser.create().parse_override(word).value()
+    names = value if isinstance(value, list) else [value]
+    return all(isinstance(name, str) and (group / f"{name}.yaml").is_file() for name in names)
 
 
 def _without_choice(word: str, group: Path) -> str:
-    choices = ", ".join(sorted(path.stem for path in group.glob("*.yaml")))
-    return f"{word}: expected one of {choices}; leave {group.name}= out for the default"
+    choices = sorted(path.stem for path in group.glob("*.yaml"))
+    meant = near(word.partition("=")[2], choices, "")
+    if meant:
+        return f"{word}: there is no such {group.name}; {meant}"
+    return f"{word}: expected one of {', '.join(choices)}; leave {group.name}= out for the default"
 
 
 def _admitted(word: str, groups: Container[str]) -> str:

@@ -50,10 +50,11 @@ def refuse_faults(source: ImageSource, findings: Sequence[Finding]) -> None:
     """Tell the findings; raises one `UserError` with the faults among them."""
     faults = faults_among(findings)
     tell_findings([finding for finding in findings if finding not in faults])
+    unreadable = any("unreadable" in fault.kind for fault in faults)  # training would stop at them
     if faults:
         raise gathered(
-            f"{source.title} has {number(len(faults), 'fault')} that would spoil the run; check.py shows more, "
-            "trainer.check_data=off starts all the same",
+            f"{source.title} has {number(len(faults), 'fault')} that would spoil the run; check.py shows more"
+            f"{'' if unreadable else ', trainer.check_data=off starts all the same'}",
             [fault.line() for fault in faults],
         )
 

@@ -19,6 +19,7 @@ from segmentation.classes import Classes
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.splits import assign, read_split
 from segmentation.engine.evaluate import evaluate
+from segmentation.engine.memory import advice_for_evaluation, explains_out_of_memory
 from segmentation.engine.record import class_table, headline
 from segmentation.engine.state import load_weights
 from segmentation.errors import UserError
@@ -60,7 +61,8 @@ def evaluate_run(cfg: DictConfig) -> float:
     loader = evaluation_loader(dataset, run.trainer.val_batch_size, run.trainer.num_workers)
     loss, metric = build_loss(run.loss, device), SegmentationMetric(classes)
     started = time.perf_counter()
-    with progress_bar(f"evaluating {cfg.split}", len(loader)) as bar:
+    too_large = advice_for_evaluation(run.trainer.val_batch_size)
+    with explains_out_of_memory(too_large), progress_bar(f"evaluating {cfg.split}", len(loader)) as bar:
         scores = evaluate(model, loader, loss, metric, device, precision, bar.advance)
     seconds = time.perf_counter() - started
     row = {f"{cfg.split}/{name}": value for name, value in scores.items()}
@@ -124,6 +126,8 @@ def _as_evaluated(run: Any, cfg: DictConfig) -> DictConfig:
     if "_target_" in cfg.dataset:  # another data set, shown to the model as the run's was
         run.dataset = OmegaConf.merge(cfg.dataset, _shown_alike(run.dataset))
     elif cfg.dataset.root is not None:
+        if not Path(cfg.dataset.root).is_dir():  # the drawn data set would be drawn there
+            raise UserError(f"dataset.root={cfg.dataset.root} is no folder: name the data that is to be scored")
         run.dataset.root = cfg.dataset.root
     return run
 
@@ -157,9 +161,10 @@ def _result_name(cfg: DictConfig, folder: RunFolder, path: Path) -> str:
     """`val` for the best checkpoint's EMA weights; every other choice is in the name."""
     own = path.resolve().parent == folder.checkpoints.resolve()
     checkpoint = path.stem if own else f"{path.resolve().parent.parent.name}-{path.stem}"
-    other_data = [Path(cfg.dataset.root).name] if "_target_" in cfg.dataset else []
+    other_data = [] if cfg.dataset.root is None else [Path(cfg.dataset.root).name]
     raw = ["raw"] if cfg.weights == "raw" else []
-    choices = [checkpoint, *raw, *other_data]
+    precision = [] if cfg.precision is None else [cfg.precision]
+    choices = [checkpoint, *raw, *precision, *other_data]
     return cfg.split if choices == ["best"] and own else "-".join([cfg.split, *choices])
 
 

@@ -1,13 +1,14 @@
 """New splits of a data set, as files."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from segmentation.data.image.check.images import ImageScan
 from segmentation.data.image.layouts.manifest import can_be_listed, write_manifest
 from segmentation.data.image.scan import MaskScan
 from segmentation.data.image.source import ImageSource
@@ -19,17 +20,40 @@ MANIFEST = ".csv"
 log = logging.getLogger("segmentation")
 
 
-def make_splits(cfg: DictConfig, source: ImageSource, scan: MaskScan) -> list[Split]:
-    """One split in the shares of dataset.split, or one for each of `cfg.folds`, by `cfg.split_method`."""
+def make_splits(cfg: DictConfig, source: ImageSource, masks: MaskScan, images: ImageScan) -> list[Split]:
+    """One split in the shares of dataset.split, or one for each of `cfg.folds`, by `cfg.split_method`.
+
+    Samples of the same pixels are in one part; where that takes some out of their groups, keys are listed.
+    """
     shares: dict[str, Any] = OmegaConf.to_container(cfg.dataset.split)  # type: ignore[assignment]
     seed = int(cfg.dataset.split_seed)
-    groups = [sample.key if cfg.split_method == "random" else sample.group for sample in source.samples]
+    names = [sample.key if cfg.split_method == "random" else sample.group for sample in source.samples]
+    fixed = {name for share in shares.values() if isinstance(share, list) for name in share}
+    groups = _with_copies(names, images, fixed)
     deal: Deal = in_order
     if cfg.split_method == "stratified":
-        deal = partial(stratified, held=holdings(groups, scan.counts[:, :-1]))
+        deal = partial(stratified, held=holdings(groups, masks.counts[:, :-1]))
     if cfg.folds is None:
-        return [split_groups(groups, shares, seed, deal)]
-    return split_folds(groups, cfg.folds, shares.get("test"), seed, deal)
+        splits = [split_groups(groups, shares, seed, deal)]
+    else:
+        splits = split_folds(groups, cfg.folds, shares.get("test"), seed, deal)
+    if groups == names:
+        return splits
+    keys: dict[str, list[str]] = {}
+    for sample, group in zip(source.samples, groups, strict=True):
+        keys.setdefault(group, []).append(sample.key)
+    return [
+        {part: [key for group in dealt for key in keys[group]] for part, dealt in split.items()} for split in splits
+    ]
+
+
+def _with_copies(groups: Sequence[str], images: ImageScan, fixed: Collection[str]) -> list[str]:
+    """Of each sample its group, or that of the first one of the same pixels; samples of `fixed` groups keep theirs."""
+    first: dict[bytes, str] = {}
+    return [
+        group if key in images.errors or group in fixed else first.setdefault(digest.tobytes(), group)
+        for group, key, digest in zip(groups, images.keys, images.digests, strict=True)
+    ]
 
 
 def split_files(cfg: DictConfig) -> list[Path]:

@@ -16,6 +16,7 @@ from segmentation.runtime.checkpoint import load_checkpoint
 from segmentation.runtime.run_folder import RunFolder, read_written
 
 log = logging.getLogger("segmentation")
+FIXED = ("optimizer.", "trainer.monitor", "trainer.early_stopping.monitor", "trainer.early_stopping.mode")
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,25 @@ def find_checkpoint_to_resume(choice: str | None, folder: RunFolder) -> Resumed 
     """None for a run from the start. Raises `UserError` rather than start anew over a run that is there, or when a
     checkpoint that is named is missing.
     """
-    last = folder.checkpoint("last")
+    last, present = folder.checkpoint("last"), folder.present_checkpoints()
     if choice is None:
-        if last.is_file():
+        if present:
             raise UserError(
                 f"{folder.path} holds a run already: trainer.resume=auto goes on, another hydra.run.dir starts"
             )
         return None
-    if choice == "auto" and not last.is_file():
+    if choice == "auto" and not present:
         log.info("trainer.resume=auto: %s holds no checkpoint, training starts from the beginning", folder.path)
         return None
+    if choice == "auto" and not last.is_file():
+        raise UserError(
+            f"{folder.checkpoints} has no last.pt but {', '.join(present)}: trainer.resume=PATH goes on from one of "
+            "them, another hydra.run.dir starts"
+        )
     path = last if choice == "auto" else Path(choice)
-    if last.is_file() and path.resolve().parent != folder.checkpoints.resolve():
+    if path.is_dir():
+        raise UserError(f"trainer.resume={choice} is a folder: name a file, {RunFolder(path).checkpoint('last')}")
+    if present and path.resolve().parent != folder.checkpoints.resolve():
         raise UserError(f"{folder.path} holds another run already: give the run that goes on a new hydra.run.dir")
     content = load_checkpoint(path)
     if "progress" not in content:
@@ -68,12 +76,17 @@ def batch_size_of(resumed: Resumed) -> int:
 
 
 def resume(state: TrainState, resumed: Resumed, folder: RunFolder, cfg: DictConfig) -> None:
-    """Raises `UserError` for a changed optimizer: its state, rates included, comes from the checkpoint."""
+    """Raises `UserError` for a changed optimizer, whose state, rates included, comes from the checkpoint, and for
+    another measure of what is best: the values that are compared with come from there as well.
+    """
     before = RunFolder(resumed.path.parent.parent).config
     changes = differences(read_written(before, OmegaConf.load), cfg) if before.is_file() else []
-    fixed = [change for change in changes if change.startswith("optimizer.")]
+    fixed = [change for change in changes if change.startswith(FIXED)]
     if fixed:
-        raise gathered("a resumed run keeps its optimizer: leave these as they were, or start a new run", fixed)
+        raise gathered(
+            "a resumed run keeps its optimizer and what it is judged by: leave these as they were, or start a new run",
+            fixed,
+        )
     state.load_state_dict(resumed.content)
     adopt_checkpoints(resumed.path, folder, state.progress)
     for change in changes:

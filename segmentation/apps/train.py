@@ -16,7 +16,7 @@ from segmentation.apps.describe import describe_model, tell_class_weights
 from segmentation.apps.find_lr import find_lr
 from segmentation.apps.resume import batch_size_of, find_checkpoint_to_resume, flat, resume, split_of
 from segmentation.build.class_weights import fill_class_weights
-from segmentation.build.data import build_source, build_split, sample_keys
+from segmentation.build.data import build_source, build_split, sample_keys, write_split_file
 from segmentation.build.feed import build_feed, draw_training_samples, first_training_samples
 from segmentation.build.model import build_loss, build_model
 from segmentation.build.training import build_options, build_state
@@ -95,6 +95,8 @@ def train(cfg: DictConfig, path: Path) -> float | None:
     begin_log()
     for name, text in record.items():
         write_text(folder.hydra / name, text)
+    if resumed is None:
+        write_split_file(cfg.dataset, source)
     write_description(folder, cfg, source, sample_keys(parts), describe_environment(device, precision.name, cfg.seed))
     tracker = Tracker(folder, state.progress.step)
     tracker.event("start", state.progress.step, {"resumed": None if resumed is None else str(resumed)})
@@ -188,9 +190,6 @@ def finish(
 ) -> None:
     """Summary, curves, hyper-parameters, and a word on where everything is."""
     write_summary(folder, progress, options, spent, model)
-    if not spent.seconds:
-        log.info("nothing was left to train: %s", _done(progress))
-        return
     draw_curves(progress.history, options.monitor, options.monitor_mode, folder.curves)
     tracker = Tracker(folder, progress.step)
     best = progress.best_value
@@ -199,13 +198,7 @@ def finish(
     }
     tracker.hyperparameters(chosen, {} if best is None else {options.monitor: best})
     tracker.close()
-    total = spent.seconds["epoch"]
-    inner = {name: seconds for name, seconds in spent.seconds.items() if name != "epoch"}
-    inner["other"] = total - sum(
-        seconds for name, seconds in inner.items() if name != "data"
-    )  # data is within training
-    shares = ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in inner.items())
-    log.info("%s in %.0f s (%s): %s", _done(progress), total, shares, spent.ended)
+    log.info("%s", _time_shares(progress, spent) if spent.seconds else f"nothing was left to train: {_done(progress)}")
     if best is not None:
         log.info("best %s %.4f at epoch %d", options.monitor, best, progress.best_epoch)
     log.info(
@@ -231,6 +224,14 @@ def write_summary(
             "last_process_seconds": {name: round(seconds, 3) for name, seconds in spent.seconds.items()},
         },
     )
+
+
+def _time_shares(progress: Progress, spent: Spent) -> str:
+    total = spent.seconds["epoch"]
+    inner = {name: seconds for name, seconds in spent.seconds.items() if name != "epoch"}
+    inner["other"] = total - sum(seconds for name, seconds in inner.items() if name != "data")  # it is within training
+    shares = ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in inner.items())
+    return f"{_done(progress)} in {total:.0f} s ({shares}): {spent.ended}"
 
 
 def _is_plain(value: Any) -> bool:

@@ -24,27 +24,34 @@ def build_source(dataset: DictConfig) -> ImageSource:
     """The samples that the configured reader finds; what every data set shares is not the reader's."""
     reader = {key: value for key, value in plain(dataset).items() if key not in DATASET_SHARED}
     source: ImageSource = make(reader)
-    return replace(source, pixels=PixelFormat(int(dataset.in_channels), dataset.max_value))
+    options = frozenset(key for key, value in reader.items() if value is not None)
+    return replace(source, pixels=PixelFormat(int(dataset.in_channels), dataset.max_value), options=options)
 
 
 def build_split(dataset: DictConfig, source: ImageSource, must_train: bool = True) -> dict[str, list[ImageSample]]:
-    """By dataset.split_file where it exists, else the data's own parts or made from dataset.split (and written to the
-    file that is named).
-    """
+    """By dataset.split_file where it exists, else the data's own parts or made from dataset.split."""
     if must_train and isinstance(source.labels, NoLabels):
         raise UserError(f"{source.title} has no labels, so there is nothing to train on: set dataset.labels")
-    path = Path(dataset.split_file) if dataset.split_file else None
-    reads = path is not None and path.is_file() and not dataset.force_resplit
-    if path is not None and reads:
-        split = read_split(path)
-    else:
-        split = split_samples(source.samples, plain(dataset.split), int(dataset.split_seed))
-    parts = assign(source.samples, split)
+    parts = assign(
+        source.samples, read_split(Path(dataset.split_file)) if _is_read(dataset) else _made(dataset, source)
+    )
     if must_train and not parts["train"]:
         raise UserError(f"the training split of {source.title} is empty: give dataset.split.train more")
-    if path is not None and not reads:
-        write_split(path, split)
     return parts
+
+
+def write_split_file(dataset: DictConfig, source: ImageSource) -> None:
+    """dataset.split_file, where one is named that does not exist or that dataset.force_resplit replaces."""
+    if dataset.split_file and not _is_read(dataset):
+        write_split(Path(dataset.split_file), _made(dataset, source))
+
+
+def _is_read(dataset: DictConfig) -> bool:
+    return bool(dataset.split_file) and Path(dataset.split_file).is_file() and not dataset.force_resplit
+
+
+def _made(dataset: DictConfig, source: ImageSource) -> Split:
+    return split_samples(source.samples, plain(dataset.split), int(dataset.split_seed))
 
 
 def sample_keys(parts: Parts) -> Split:

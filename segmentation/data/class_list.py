@@ -1,5 +1,6 @@
 """The classes of a data set, wherever they are told: in the configuration, in a file, in the data set itself."""
 
+import csv
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,7 @@ def class_list(spec: Spec, root: Path, ignore_index: int, found: Spec = None, ne
     - a list of `{name, color}`, of `{name}` or of plain names;
     - the path of a file (from the working folder or below `root`): `.txt` or `.csv` with a line `id name`, `name` or
       `id name r g b` for each class, `.json` or `.yaml` with a list or `{id: name}`, there or under classes or names;
-    - a text of names, `background,defect`;
+    - a text of names, `background,defect`, or of a list, `["background", "defect"]`, as an environment holds it;
     - None: what the data set itself tells (`found`, in the same forms), else a file of `IN_ROOT` in its folder.
 
     Classes with ids are sorted by them; one whose id is the ignore index is left out. Raises `UserError` for repeated
@@ -58,6 +59,8 @@ def _entries(spec: Spec, root: Path) -> tuple[list[Entry], str]:
     if isinstance(spec, str) and Path(spec.strip()).suffix.lower() in SUFFIXES:
         file = _existing(spec.strip(), root)
         return _of_file(file), str(file)
+    if isinstance(spec, str) and spec.strip().startswith(("[", "{")):
+        return _of_text(spec), f"dataset.classes={spec}"
     if isinstance(spec, str):
         return [{"name": name.strip()} for name in spec.split(",") if name.strip()], f"dataset.classes={spec}"
     if isinstance(spec, Sequence):
@@ -74,17 +77,42 @@ def _existing(spec: str, root: Path) -> Path:
     return file
 
 
+def _of_text(spec: str) -> list[Entry]:
+    try:
+        return _of_content(yaml.safe_load(spec), f"dataset.classes={spec}")
+    except yaml.YAMLError as error:
+        raise UserError(f"dataset.classes={spec} is no list ({' '.join(str(error).split())})") from error
+
+
 def _of_file(file: Path) -> list[Entry]:
     try:
         text = file.read_text(encoding="utf-8-sig")
         if file.suffix.lower() == ".json":
-            return _of_content(json.loads(text), file)
+            return _of_content(json.loads(text), str(file))
         if file.suffix.lower() in (".yaml", ".yml"):
-            return _of_content(yaml.safe_load(text), file)
+            return _of_content(yaml.safe_load(text), str(file))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"{file} is no readable class list ({' '.join(str(error).split())})") from error
     lines = [line.partition("#")[0].strip() for line in text.splitlines()]
-    return [_of_line(line) for line in lines if line and not HEADER.fullmatch(line)]
+    cells = [_cells(line) if file.suffix.lower() == ".csv" and '"' in line else [line] for line in lines]
+    return [_of_cells(row) for row in cells if any(row) and not HEADER.fullmatch(",".join(row))]
+
+
+def _cells(line: str) -> list[str]:
+    """Of a line with quotes, which may hold what else is between two cells."""
+    delimiter = max(",;\t", key=line.count)
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+
+
+def _of_cells(cells: list[str]) -> Entry:
+    """The cells may be names with blanks and commas in them; one cell is a line as it is."""
+    if len(cells) == 1:
+        return _of_line(cells[0])
+    entry: Entry = {"id": int(cells.pop(0))} if cells[0].isdigit() else {}
+    entry["name"] = cells.pop(0)
+    if len(cells) == 3 and all(cell.isdigit() for cell in cells):
+        entry["color"] = [int(cell) for cell in cells]
+    return entry
 
 
 def _of_line(line: str) -> Entry:
@@ -98,20 +126,25 @@ def _of_line(line: str) -> Entry:
     return entry
 
 
-def _of_content(content: Any, file: Path) -> list[Entry]:
+def _of_content(content: Any, place: str) -> list[Entry]:
     inner = next((content[key] for key in LISTS if key in content), content) if isinstance(content, dict) else content
     if isinstance(inner, dict) and all(str(key).isdigit() for key in inner):
         return [{"id": int(key), "name": str(name)} for key, name in inner.items()]
     if isinstance(inner, list):
-        return _of_list(inner, str(file))
-    raise UserError(f"{file} holds no class list: expected a list, or {{id: name}}, there or under classes or names")
+        return _of_list(inner, place)
+    raise UserError(f"{place} holds no class list: expected a list, or {{id: name}}, there or under classes or names")
 
 
 def _of_list(rows: Iterable[Any], place: str) -> list[Entry]:
     wrong = [row for row in rows if not (isinstance(row, str) or (isinstance(row, Mapping) and "name" in row))]
     if wrong:
         raise UserError(f"{wrong[0]} in {place}: expected {{name: road, color: [128, 64, 128]}} or a name")
-    return [{"name": row} if isinstance(row, str) else dict(row) for row in rows]
+    return [{"name": row} if isinstance(row, str) else _of_mapping(row) for row in rows]
+
+
+def _of_mapping(row: Mapping[str, Any]) -> Entry:
+    number = row.get("id")
+    return {**row, "id": int(number)} if isinstance(number, str) and number.isdigit() else dict(row)
 
 
 def _by_id(entries: list[Entry], ignore_index: int, place: str) -> list[Entry]:

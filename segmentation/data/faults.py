@@ -1,5 +1,6 @@
 """Faults of a data set's files: they stop whoever wants to use the data, and are noted by who wants to check it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,6 +21,8 @@ class FileFault(str):
         return fault
 
 
+FEW, MOST = 3, 30  # faults of one kind that are told, and lines in all
+NAME = re.compile(r"\S*[./\\\d]\S*")  # a word that names a file or a number: what is left tells the kind
 Noted = list[tuple[str, list[str]]]  # a title and its faults, some of them of files
 _noted: ContextVar[Noted | None] = ContextVar("noted", default=None)
 
@@ -32,8 +35,20 @@ def refuse(title: str, faults: Sequence[str]) -> None:
         return
     noted = _noted.get()
     if noted is None:
-        raise gathered(title, faults)
+        raise gathered(title, _few_of_each_kind(faults), most=MOST)
     noted.append((title, list(faults)))
+
+
+def _few_of_each_kind(faults: Sequence[str]) -> list[str]:
+    """What is missing a thousand times must not hide what is wrong once."""
+    kinds: dict[str, list[str]] = {}
+    for fault in faults:
+        kinds.setdefault(NAME.sub("", fault), []).append(fault)
+    lines = []
+    for alike in kinds.values():
+        more = f" (and {len(alike) - FEW} more like it)" if len(alike) > FEW else ""
+        lines += [*alike[: FEW - 1], *(fault + more for fault in alike[FEW - 1 : FEW])]
+    return lines
 
 
 def counted(faults: Sequence[str]) -> str:

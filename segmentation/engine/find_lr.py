@@ -7,6 +7,7 @@ from itertools import chain, count, islice
 
 from segmentation.data.batch import Batch
 from segmentation.engine.freeze import to_training
+from segmentation.engine.memory import advice_for_training, explains_out_of_memory
 from segmentation.engine.options import TrainerOptions
 from segmentation.engine.state import TrainState
 from segmentation.engine.task import Feed, Task, training_batches
@@ -37,6 +38,7 @@ def range_test(state: TrainState, feed: Feed, task: Task, options: TrainerOption
     all of it back.
 
     `lr` is what the groups' rates were set by: they keep their ratios to it, so that the rates told are rates for it.
+    Raises `UserError` where memory does not suffice.
     """
     groups = state.optimizer.param_groups
     factors = [group["initial_lr"] / lr for group in groups]
@@ -44,7 +46,8 @@ def range_test(state: TrainState, feed: Feed, task: Task, options: TrainerOption
     windows = _windows(feed, task, options.accumulate_grad_batches)
     lrs: list[float] = []
     losses: list[float] = []
-    with taken_back(state), progress_bar("rising learning rate", STEPS) as bar:
+    too_large = advice_for_training(options.batch_size, options.accumulate_grad_batches)
+    with explains_out_of_memory(too_large), taken_back(state), progress_bar("rising learning rate", STEPS) as bar:
         to_training(state.model, trained, state.progress.epoch, options.freeze_encoder_epochs)
         for step in range(STEPS):
             lrs.append(LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1)))

@@ -12,8 +12,12 @@ from typing import Any, Protocol, runtime_checkable
 from torch import nn
 
 from segmentation.errors import UserError, near
+from segmentation.models.depth import depths_in_order
 
 Group = dict[str, Any]
+# Besides what has one dimension: position embeddings and tokens, as timm's models name them in no_weight_decay(), and
+# EoMT's queries, which are tokens too.
+NOT_DECAYED = ("pos_embed", "cls_token", "reg_token", "dist_token", "relative_position_bias_table", "queries")
 
 
 @runtime_checkable
@@ -48,9 +52,10 @@ def parameter_groups(
     """Groups for an optimizer, the rate of each already in its `lr`, so that every scheduler keeps their ratios.
 
     With n the depth of the head, a parameter at depth d < n gets `lr * layer_decay ** (n - d)`, the head
-    `lr * head_lr_multiplier`. Parameters of at most one dimension (biases, norms) are not decayed. Frozen parameters
-    are left out. A parameter belongs to the first of the `own` groups that it matches; these come first, the head last.
-    Each group carries `depth`, `names` and `name` beside what optimizers read.
+    `lr * head_lr_multiplier`. Parameters of at most one dimension (biases, norms) are not decayed, nor are those whose
+    own name is one of NOT_DECAYED (positions, tokens). Frozen parameters are left out. A parameter belongs to the first
+    of the `own` groups that it matches; these come first, the head last. Each group carries `depth`, `names` and
+    `name` beside what optimizers read.
 
     Raises `UserError` for a pattern that matches nothing.
     """
@@ -60,7 +65,8 @@ def parameter_groups(
     owners = _owners(list(trainable), own)
     members: defaultdict[tuple[int, int, bool], list[str]] = defaultdict(list)
     for name, parameter in trainable.items():
-        members[owners[name], depths[name], parameter.ndim > 1].append(name)
+        decays = parameter.ndim > 1 and name.rpartition(".")[2] not in NOT_DECAYED
+        members[owners[name], depths[name], decays].append(name)
     groups = []
     for (owner, depth, decayed), names in sorted(members.items(), key=lambda item: (*item[0][:2], not item[0][2])):
         chosen = own[owner] if owner < len(own) else OwnGroup("")
@@ -98,19 +104,18 @@ def _owners(names: Sequence[str], own: Sequence[OwnGroup]) -> dict[str, int]:
 
 
 def _depths(model: nn.Module) -> Mapping[str, int]:
-    """What the model says; else its direct children in order, each a stage of its own, the last one the head."""
+    """What the model says, or the order of its children."""
     if isinstance(model, KnowsDepths):
         depths = model.parameter_depths()
         unknown = sorted({name for name, _ in model.named_parameters()} ^ depths.keys())
         if unknown:
             raise ValueError(f"{type(model).__name__}.parameter_depths() and its parameters differ: {unknown[:5]}")
         return depths
-    stages: dict[str, int] = {}
-    return {name: stages.setdefault(name.split(".")[0], len(stages)) for name, _ in model.named_parameters()}
+    return depths_in_order(model)
 
 
 def describe_groups(groups: list[Group]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a table of the groups."""
+    """Header and rows of a table of the groups: their full rates, which a warm-up may have lowered already."""
     header = ["group", "depth", "tensors", "parameters", "lr", "weight decay"]
     rows = [
         [
@@ -118,7 +123,7 @@ def describe_groups(groups: list[Group]) -> tuple[list[str], list[list[str]]]:
             str(group["depth"]),
             str(len(group["names"])),
             f"{sum(parameter.numel() for parameter in group['params']):,}",
-            f"{group['lr']:.3g}",
+            f"{group.get('initial_lr', group['lr']):.3g}",
             f"{group['weight_decay']:.3g}",
         ]
         for group in groups

@@ -15,7 +15,7 @@ from segmentation.engine.checkpoints import note_best, note_stopping, save_check
 from segmentation.engine.clipping import clip_gradients
 from segmentation.engine.evaluate import LossMean, evaluate
 from segmentation.engine.freeze import to_training
-from segmentation.engine.memory import explains_out_of_memory
+from segmentation.engine.memory import advice_for_training, explains_out_of_memory
 from segmentation.engine.options import TrainerOptions
 from segmentation.engine.record import Recorder
 from segmentation.engine.state import Progress, Row, TrainState
@@ -51,11 +51,12 @@ def fit(state: TrainState, feed: Feed, task: Task, options: TrainerOptions, reco
     total_steps, steps_per_epoch = steps_in(options, len(feed.train))
     epochs = math.ceil(total_steps / steps_per_epoch)
     forward: Forward = torch.compile(state.model) if options.compile else state.model
+    too_large = advice_for_training(options.batch_size, options.accumulate_grad_batches)
     spent = Spent()
 
     while progress.step < total_steps and not stopped_early(progress, options):
         watch = Stopwatch()
-        with explains_out_of_memory(options.batch_size, options.accumulate_grad_batches), watch.measure("epoch"):
+        with explains_out_of_memory(too_large), watch.measure("epoch"):
             row: Row = {
                 "epoch": progress.epoch + 1,
                 **train_epoch(state, forward, feed, task, options, recorder, watch),
@@ -95,7 +96,8 @@ def fit(state: TrainState, feed: Feed, task: Task, options: TrainerOptions, reco
     if not recorder.folder.checkpoint("last").is_file():  # a run that was over already, resumed into a new folder
         save_checkpoints(recorder.folder, state)
     if state.average is not None:
-        refresh_average(state, feed, task, recorder.folder)
+        with explains_out_of_memory(too_large):
+            refresh_average(state, feed, task, recorder.folder)
     spent.ended = "early stopping" if stopped_early(progress, options) else "all steps done"
     return spent
 

@@ -11,19 +11,18 @@ ON_CPU = "DefaultCPUAllocator"  # the CPU's allocator raises a plain RuntimeErro
 
 
 @contextmanager
-def explains_out_of_memory(batch_size: int, accumulated: int) -> Iterator[None]:
-    """One `UserError` that says what to set, in place of PyTorch's account of the allocator."""
+def explains_out_of_memory(told: str) -> Iterator[None]:
+    """A `UserError` of what is `told`, that is what to set, in place of PyTorch's account of the allocator."""
     try:
         yield
     except RuntimeError as error:
         if not (isinstance(error, torch.OutOfMemoryError) or ON_CPU in str(error)):
             raise
-        raise UserError(_advice(batch_size, accumulated)) from error
+        raise UserError(told) from error
 
 
-def _advice(batch_size: int, accumulated: int) -> str:
-    half = max(batch_size // 2, 1)
-    smaller = f"trainer.batch_size={half} trainer.accumulate_grad_batches={accumulated * 2} (the same step in less), "
+def advice_for_training(batch_size: int, accumulated: int) -> str:
+    smaller = f"trainer.batch_size={batch_size // 2} trainer.accumulate_grad_batches={accumulated * 2}, "
     return (
         f"out of memory with trainer.batch_size={batch_size}: set {smaller if batch_size > 1 else ''}"
         "trainer.precision=bf16, a smaller dataset.image_size or augmentation.crop.size, or "
@@ -31,12 +30,18 @@ def _advice(batch_size: int, accumulated: int) -> str:
     )
 
 
+def advice_for_evaluation(batch_size: int) -> str:
+    """By the options of evaluate.py."""
+    smaller = f"batch_size={batch_size // 2}, " if batch_size > 1 else ""
+    return f"out of memory with batch_size={batch_size}: give {smaller}precision=bf16 or device=cpu"
+
+
 def largest_batch(fits: Callable[[int], None], least: int, most: int) -> int:
     """The largest number of samples from `least` to `most` for which `fits(number)` does not raise
     `torch.OutOfMemoryError`, by doubling and then halving the interval. Raises `UserError` when `least` does not fit.
     """
     if not _does_fit(fits, least):
-        raise UserError(f"trainer.batch_size=auto: not even {least} images fit; {_advice(1, 1)}")
+        raise UserError(f"trainer.batch_size=auto: not even {least} images fit; {advice_for_training(1, 1)}")
     fitting, failing = least, most + 1
     while fitting < most:
         trial = min(fitting * 2, most) if failing > most else (fitting + failing) // 2

@@ -37,11 +37,14 @@ def steps_of(duration: Duration, total_steps: int, steps_per_epoch: int) -> int:
 
 
 def share_of(end: Duration, total_steps: int, steps_per_epoch: int, warmup: Duration = 0) -> float:
-    """Where `end` lies in the steps after the warm-up: a share of them, or whole epochs from the start of the run."""
+    """Where `end` lies in the steps after the warm-up: a share of them, or whole epochs from the start of the run.
+
+    From 0, for what ends within the warm-up, to 1, for what ends after the run.
+    """
     if not isinstance(end, int):
         return end
     before = steps_of(warmup, total_steps, steps_per_epoch)
-    return (end * steps_per_epoch - before) / max(total_steps - before, 1)
+    return min(max(end * steps_per_epoch - before, 0) / max(total_steps - before, 1), 1.0)
 
 
 class FactorSchedule(LambdaLR):

@@ -14,14 +14,7 @@ from segmentation.losses.base import Loss, LossValue, checked
 from segmentation.losses.cross_entropy import CrossEntropy
 from segmentation.losses.means import weighted_mean
 from segmentation.losses.truth import class_logits
-from segmentation.outputs import Outputs
-
-
-class Prediction(NamedTuple):
-    """Of Q queries: mask logits `[B, Q, h, w]` and class logits `[B, Q, C + 1]`, no object being the last."""
-
-    masks: Tensor
-    classes: Tensor
+from segmentation.outputs import MaskPrediction, Outputs
 
 
 class Truth(NamedTuple):
@@ -47,7 +40,7 @@ class MaskClassification(Loss):
     EoMT uses it (arXiv 2503.19108).
 
     Outputs are a mapping that holds, of every prediction i of the queries, `masks/i` and `classes/i` (see
-    `Prediction`). Classes and queries are matched one to one so that
+    `MaskPrediction`). Classes and queries are matched one to one so that
 
         class * (-p(label)) + mask * BCE + dice * Dice
 
@@ -98,7 +91,7 @@ class MaskClassification(Loss):
         return LossValue(total, dict(zip(("class", "mask", "dice"), means, strict=True)))
 
     @torch.no_grad()
-    def matches(self, predictions: Sequence[Prediction], truth: Truth) -> list[Match]:
+    def matches(self, predictions: Sequence[MaskPrediction], truth: Truth) -> list[Match]:
         """Of every prediction. Where there are more classes than queries the costliest are left out."""
         costs = torch.stack([self._costs(prediction, truth) for prediction in predictions], dim=1)
         device = costs.device
@@ -106,7 +99,7 @@ class MaskClassification(Loss):
         labels = [row.nonzero()[:, 0] for row in present]
         return [_assigned([image[index] for image in costs], labels, device) for index in range(len(predictions))]
 
-    def _costs(self, prediction: Prediction, truth: Truth) -> Tensor:
+    def _costs(self, prediction: MaskPrediction, truth: Truth) -> Tensor:
         """`[B, Q, C]`, of every query for every class."""
         masks = prediction.masks.flatten(2)
         area = truth.valid.sum(dim=2, keepdim=True).clamp(min=1e-6)
@@ -121,7 +114,7 @@ class MaskClassification(Loss):
         named = prediction.classes.softmax(dim=-1)[..., :-1]
         return self.mask_weight * bce + self.dice_weight * dice - self.class_weight * named
 
-    def _parts(self, prediction: Prediction, match: Match, truth: Truth) -> tuple[Tensor, Tensor, Tensor]:
+    def _parts(self, prediction: MaskPrediction, match: Match, truth: Truth) -> tuple[Tensor, Tensor, Tensor]:
         """The losses of class, mask and Dice."""
         no_object = prediction.classes.shape[2] - 1
         label = torch.full(prediction.classes.shape[:2], no_object, device=prediction.classes.device)
@@ -163,14 +156,14 @@ def _assigned(costs: Sequence[Tensor], labels: Sequence[Tensor], device: torch.d
     return Match(*(torch.cat(indices).to(device) for indices in (images, queries, matched)))
 
 
-def _predictions(outputs: Outputs) -> list[Prediction]:
+def _predictions(outputs: Outputs) -> list[MaskPrediction]:
     heads = {} if isinstance(outputs, Tensor) else outputs
     names = [name.removeprefix("masks/") for name in heads if name.startswith("masks/")]
     if not names:
         raise UserError(
             "loss=mask_classification: the model gives no masks to learn from; use model=eomt, or another loss"
         )
-    return [Prediction(heads[f"masks/{name}"].float(), heads[f"classes/{name}"].float()) for name in names]
+    return [MaskPrediction(heads[f"masks/{name}"].float(), heads[f"classes/{name}"].float()) for name in names]
 
 
 def _checked(name: str, weight: float) -> float:

@@ -30,6 +30,14 @@ def depths_from_features(features: Sequence[Tensor], parameters: dict[str, nn.Pa
 
 
 def depths_in_order(network: nn.Module) -> dict[str, int]:
-    """The depth of a network's parameters by the order of its direct children, the last one being the head."""
+    """The depth of a network's parameters by the order of its direct children, the last one being the head.
+
+    A child that holds all parameters and has children itself is taken for the network that it wraps.
+    """
     stages: dict[str, int] = {}
-    return {name: stages.setdefault(name.split(".")[0], len(stages)) for name, _ in network.named_parameters()}
+    depths = {name: stages.setdefault(name.split(".")[0], len(stages)) for name, _ in network.named_parameters()}
+    wrapped = getattr(network, next(iter(stages))) if len(stages) == 1 else None
+    if isinstance(wrapped, nn.Module) and any(True for _ in wrapped.children()):
+        (prefix,) = stages
+        return {f"{prefix}.{name}": depth for name, depth in depths_in_order(wrapped).items()}
+    return depths

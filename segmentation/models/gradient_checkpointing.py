@@ -47,6 +47,8 @@ def _checkpointed(kind: type[nn.Module]) -> type[nn.Module]:
         run = partial(kind.forward, self)
         if not (self.training and torch.is_grad_enabled()):
             return run(*inputs, **named)
+        if torch.compiler.is_compiling():  # the compiler takes no contexts, and keeps statistics by itself
+            return checkpoint(run, *inputs, use_reentrant=False, **named)
         return checkpoint(
             run, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), _keeping_statistics(self)), **named
         )

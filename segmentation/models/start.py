@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from segmentation.errors import UserError, near
 from segmentation.runtime.checkpoint import load_checkpoint
+from segmentation.runtime.run_folder import RunFolder
 
 log = logging.getLogger("segmentation")
 SHOWN = 3  # names of each kind in a message
@@ -17,8 +18,10 @@ SHOWN = 3  # names of each kind in a message
 def load_start(model: nn.Module, path: Path) -> None:
     """Take over what fits, by name and shape, from the checkpoint of another run, its EMA's weights if it has them.
 
+    `path` is the file, or the folder of the run for its best checkpoint.
     What did not fit is logged by name. Raises `UserError` where nothing fits.
     """
+    path = RunFolder(path).checkpoint("best") if path.is_dir() else path
     content = load_checkpoint(path)
     given: dict[str, Tensor] = content["ema"]["model"] if content.get("ema") else content["model"]
     wanted = model.state_dict()

@@ -36,7 +36,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(path.read_text(encoding="utf-8-sig"))  # Windows programs put a mark before the text
 
 
 def jsonable(value: Any) -> Any:

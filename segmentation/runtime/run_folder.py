@@ -77,11 +77,14 @@ class RunFolder:
         path = named if named.is_file() else Path(choice)
         if path.is_file():
             return path
-        present = sorted(file.stem for file in self.checkpoints.glob("[!.]*.pt"))  # a crash leaves .pending.pt
         raise UserError(
             f"checkpoint={choice} is neither in {self.checkpoints} nor a file: "
-            f"choose {', '.join(present) or 'another run, this one has no checkpoint yet'}"
+            f"choose {', '.join(self.present_checkpoints()) or 'another run, this one has no checkpoint yet'}"
         )
+
+    def present_checkpoints(self) -> list[str]:
+        """The names of those that are there."""
+        return sorted(file.stem for file in self.checkpoints.glob("[!.]*.pt"))  # a crash leaves .pending.pt
 
     @classmethod
     def existing(cls, path: str | Path) -> "RunFolder":

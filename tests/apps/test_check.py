@@ -333,6 +333,22 @@ def test_a_new_split_is_written_and_read_back(method: str, checked: Checked, tmp
     assert any(finding.kind == "group across splits" for finding in findings) is (method == "random")
 
 
+@pytest.mark.parametrize("method", ["random", "grouped", "stratified"])
+def test_a_new_split_keeps_copies_together(method: str, checked: Checked, tmp_path: Path) -> None:
+    drawn(tmp_path / "data")
+    images = sorted((tmp_path / "data").glob("*/*.jpg"))
+    for image in images[1::2]:
+        shutil.copyfile(images[0], image)
+    split = (f"write_split={tmp_path / 'split.json'}", f"split_method={method}")
+    kinds = {finding.kind for finding in checked(tmp_path / "data", *split)}
+    assert "duplicate" in kinds
+    assert "duplicate across splits" not in kinds
+    written = read_split(tmp_path / "split.json")
+    assert sorted(key for keys in written.values() for key in keys) == sorted(
+        f"{image.parent.name}/{image.stem}" for image in images
+    )
+
+
 def test_folds_are_written_beside_each_other_and_nothing_is_overwritten(checked: Checked, tmp_path: Path) -> None:
     drawn(tmp_path / "data")
     options = (f"write_split={tmp_path / 'split.json'}", "folds=4", "dataset.split={train:0.8,val:0.2,test:0.0}")

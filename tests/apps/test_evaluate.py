@@ -3,11 +3,15 @@
 from pathlib import Path
 
 import pytest
+import torch
+from omegaconf import DictConfig
+from torch import Tensor, nn
 
-from segmentation.apps.evaluate import evaluate_run
+from segmentation.apps.evaluate import evaluate_run, read_classes
 from segmentation.apps.train import write_description
 from segmentation.build.data import build_source, build_split, sample_keys
 from segmentation.errors import UserError
+from segmentation.runtime.checkpoint import save_checkpoint
 from segmentation.runtime.run_folder import RunFolder
 from tests.conftest import Compose
 
@@ -15,11 +19,33 @@ from tests.conftest import Compose
 @pytest.fixture
 def folder(small: Compose, tmp_path: Path) -> RunFolder:
     """As train.py describes a run, before there is a checkpoint."""
-    cfg = small()
+    return described(small(), tmp_path / "run")
+
+
+def described(cfg: DictConfig, path: Path) -> RunFolder:
     source = build_source(cfg.dataset)
-    folder = RunFolder(tmp_path / "run")
+    folder = RunFolder(path)
     write_description(folder, cfg, source, sample_keys(build_split(cfg.dataset, source)), {})
     return folder
+
+
+class Insatiable(nn.Module):
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, num_classes, 1)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 1.00 GiB.")
+
+
+def test_out_of_memory_says_what_to_set(small: Compose, composed: Compose, tmp_path: Path) -> None:
+    network = f"model.network._target_={__name__}.Insatiable"
+    folder = described(small("model=own", network, "loss.class_weights=null"), tmp_path / "run")
+    network_of_the_run = Insatiable(len(read_classes(folder.classes)))
+    model = {f"network.{name}": value for name, value in network_of_the_run.state_dict().items()}
+    save_checkpoint(folder.checkpoint("best"), {"model": model, "epoch": 1})
+    with pytest.raises(UserError, match="out of memory with batch_size=4: give batch_size=2, precision=bf16"):
+        evaluate_run(composed(f"run={folder.path}", "batch_size=4", name="evaluate"))
 
 
 def test_a_described_run_lacks_nothing_but_a_checkpoint(folder: RunFolder, composed: Compose) -> None:

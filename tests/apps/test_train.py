@@ -40,6 +40,17 @@ def test_a_faulty_split_is_refused_before_the_folder_is_touched(small: Compose, 
     assert not list(tmp_path.iterdir())
 
 
+def test_a_refused_start_leaves_the_split_file_as_it_was(small: Compose, tmp_path: Path) -> None:
+    path = tmp_path / "split.json"
+    path.write_text("{}")
+    resplit = (f"dataset.split_file={path}", "dataset.force_resplit=true", "trainer.max_steps=1")
+    with pytest.raises(UserError, match="two images"):
+        train(small(*resplit, "trainer.batch_size=1"), tmp_path / "run")
+    assert path.read_text() == "{}"
+    train(small(*resplit), tmp_path / "run")
+    assert read_json(path)["train"]
+
+
 def on_folders(composed: Compose, root: Path, *overrides: str) -> DictConfig:
     return composed(*LAYOUTS["folder"](root), *SMALL, "trainer.max_steps=1", *overrides)
 

@@ -30,6 +30,9 @@ def test_entries_and_names_of_the_configuration(tmp_path: Path) -> None:
     assert class_list(list(NAMES), tmp_path, 99) == Classes.from_entries(NAMES, 99)
     assert class_list("background, defect", tmp_path, 255).names == ("background", "defect")
     assert class_list("crack", tmp_path, 255).names == ("crack",)
+    assert class_list('["road", "traffic sign"]', tmp_path, 255).names == NAMES
+    assert class_list(" {1: traffic sign, 0: road}", tmp_path, 255).names == NAMES
+    assert "is no list" in told('["road"', tmp_path, 255)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,10 @@ def test_entries_and_names_of_the_configuration(tmp_path: Path) -> None:
         ("classes.txt", "road 128,64,128\ntraffic sign 220,220,0\n"),
         ("classes.csv", "id,name,r,g,b\n0,road,128,64,128\n1,traffic sign,220,220,0\n"),
         ("classes.csv", "\ufeffname\nroad\ntraffic sign\n"),
+        ("classes.csv", '"id","name"\n"0","road"\n"1","traffic sign"\n'),
+        ("classes.csv", 'id;name;r;g;b\n0;"road";128;64;128\n1;"traffic sign";220;220;0\n'),
+        ("classes.csv", '"road"\n"traffic sign"\n'),
+        ("classes.json", '[{"id": "1", "name": "traffic sign"}, {"id": "0", "name": "road"}]'),
         ("classes.json", '["road", "traffic sign"]'),
         ("classes.json", json.dumps(COLORED)),
         ("classes.json", json.dumps({"classes": COLORED, "ignore_index": 255})),

@@ -30,3 +30,16 @@ def test_an_error_ends_the_noting() -> None:
         raise ValueError("other")
     with pytest.raises(UserError):
         refuse("a title", ["a"])
+
+
+def test_what_is_missing_many_times_does_not_hide_what_is_wrong_once() -> None:
+    faults = [*(f"v/{frame:04d}.png has no mask" for frame in range(300)), "v/0300.png is 4x4, its mask 8x8"]
+    with pytest.raises(UserError) as error:
+        refuse("301 faults", faults)
+    assert str(error.value).splitlines() == [
+        "301 faults",
+        "  - v/0000.png has no mask",
+        "  - v/0001.png has no mask",
+        "  - v/0002.png has no mask (and 297 more like it)",
+        "  - v/0300.png is 4x4, its mask 8x8",
+    ]

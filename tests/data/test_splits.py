@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from segmentation.build.data import build_split, sample_keys
+from segmentation.build.data import build_split, sample_keys, write_split_file
 from segmentation.data.image.layouts.david import david
 from segmentation.data.image.source import ImageSource
 from segmentation.data.splits import Share, assign, read_split, split_groups, split_samples, write_split
@@ -210,6 +210,7 @@ def dataset(**changes: Any) -> DictConfig:
 
 def groups(cfg: DictConfig, source: ImageSource) -> dict[str, list[str]]:
     parts = build_split(cfg, source)
+    write_split_file(cfg, source)
     return {part: sorted({sample.group for sample in samples}) for part, samples in parts.items()}
 
 
@@ -362,6 +363,7 @@ def test_a_split_file_comes_before_the_parts_of_the_data(source: ImageSource, tm
     }
     path = tmp_path / "split.json"
     assert build_split(dataset(split_file=str(path)), declared) == parts
+    write_split_file(dataset(split_file=str(path)), declared)
     assert json.loads(path.read_text()) == sample_keys(parts)
     write_split(path, {"train": ["Video_001"], "val": ["Video_002"]})
     assert groups(dataset(split_file=str(path)), declared) == {"train": ["Video_001"], "val": ["Video_002"], "test": []}

@@ -12,14 +12,14 @@ from segmentation.build.model import build_model
 from segmentation.build.training import build_optimizer
 from segmentation.classes import Classes
 from segmentation.engine.layer_decay import Group, KnowsDepths, OwnGroup, describe_groups, parameter_groups
-from segmentation.engine.schedule import Schedule
+from segmentation.engine.schedule import Schedule, constant
 from segmentation.errors import UserError
 from segmentation.models.image.pixels import ImageModel
 from segmentation.models.image.smp import smp_model
 from segmentation.models.image.torchvision import torchvision_model
 from tests.engine.configured import choices, configured
 from tests.engine.toy import options
-from tests.models.image.small import SMALL
+from tests.models.image.small import SMALL, build
 
 LR, WEIGHT_DECAY, LAYER_DECAY, HEAD = 0.1, 0.01, 0.5, 3.0
 MEAN, STD = [0.5] * 3, [0.25] * 3
@@ -281,3 +281,35 @@ def test_a_pattern_for_what_is_frozen_matches_nothing() -> None:
     model.stem.requires_grad_(False)
     with pytest.raises(UserError, match="none of the 6 trainable"):
         parameter_groups(model, LR, WEIGHT_DECAY, own=[OwnGroup("stem*")])
+
+
+@pytest.mark.parametrize(
+    ("model", "overrides", "kept"),
+    [
+        ("vit_linear", (), {"pos_embed", "cls_token"}),
+        ("vit_linear", ("model.encoder_name=tu-test_vit4",), {"pos_embed", "reg_token"}),
+        ("eomt", (), {"pos_embed", "cls_token", "queries"}),
+        (
+            "vit_upernet",
+            ("model.encoder_name=tu-swin_tiny_patch4_window7_224", "+model.depths=[1,1,1,1]", "+model.embed_dim=24"),
+            {"relative_position_bias_table"},
+        ),
+    ],
+)
+def test_positions_and_tokens_are_not_decayed(model: str, overrides: tuple[str, ...], kept: set[str]) -> None:
+    """Of what has more than one dimension, these alone; timm's models say the same."""
+    built = build(model, *overrides)
+    groups = parameter_groups(built, LR, WEIGHT_DECAY)
+    undecayed = {name for group in groups if group["weight_decay"] == 0 for name in group["names"]}
+    wide = {name for name, parameter in built.named_parameters() if parameter.ndim > 1 and parameter.requires_grad}
+    assert {name.rpartition(".")[2] for name in undecayed & wide} == kept
+    assert {name.rpartition(".")[2] for name in wide - undecayed} == {"weight"}
+
+
+def test_the_table_tells_the_full_rates_whatever_the_warm_up_has_made_of_them() -> None:
+    optimizer = SGD(groups_of(Stages()))
+    expected = describe_groups(optimizer.param_groups)
+    before = [group["lr"] for group in optimizer.param_groups]
+    constant(optimizer, total_steps=100, steps_per_epoch=10, warmup=0.5)
+    assert [group["lr"] for group in optimizer.param_groups] != before
+    assert describe_groups(optimizer.param_groups) == expected

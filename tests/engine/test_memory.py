@@ -1,14 +1,17 @@
 """PyTorch says that memory is used up by raising `torch.OutOfMemoryError`; so do the callables here."""
 
+import copy
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from segmentation.engine.memory import explains_out_of_memory, largest_batch
+from segmentation.engine.find_lr import range_test
+from segmentation.engine.memory import advice_for_evaluation, advice_for_training, explains_out_of_memory, largest_batch
 from segmentation.errors import UserError
-from tests.engine.toy import TinyNet, build_run, options
+from tests.engine.toy import TinyNet, build_run, options, unequal
 
 
 class Capacity:
@@ -51,7 +54,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
 
     with pytest.raises(RuntimeError, match="shapes"):
         largest_batch(broken, 1, 10)
-    with pytest.raises(RuntimeError, match="shapes"), explains_out_of_memory(8, 1):
+    with pytest.raises(RuntimeError, match="shapes"), explains_out_of_memory("too large"):
         broken(1)
 
 
@@ -75,16 +78,38 @@ def test_out_of_memory_in_the_middle_says_what_to_set(tmp_path: Path) -> None:
     assert "\n" not in told
     assert "out of memory with trainer.batch_size=6" in told
     assert "trainer.batch_size=3 trainer.accumulate_grad_batches=4" in told
+    assert "same step" not in told, "half of an odd size is not that"
     for option in ("trainer.precision", "dataset.image_size", "model.gradient_checkpointing", "trainer.val_batch_size"):
         assert option in told
 
 
 def test_a_batch_of_one_cannot_be_halved() -> None:
-    with pytest.raises(UserError) as error, explains_out_of_memory(1, 4):
-        raise torch.OutOfMemoryError("CUDA out of memory")
-    assert "accumulate_grad_batches" not in str(error.value)
+    assert "accumulate_grad_batches" not in advice_for_training(1, 4)
+    assert "give precision=bf16" in advice_for_evaluation(1)
+    assert "give batch_size=2, precision=bf16" in advice_for_evaluation(5)
 
 
 def test_the_memory_of_a_cpu_is_known_too() -> None:
-    with pytest.raises(UserError, match="out of memory"), explains_out_of_memory(8, 1):
+    with pytest.raises(UserError, match="too large"), explains_out_of_memory("too large"):
         torch.empty(2**60, dtype=torch.uint8)
+
+
+def test_out_of_memory_in_the_range_test_says_what_to_set_and_leaves_nothing(tmp_path: Path) -> None:
+    run = build_run(tmp_path, options(batch_size=6), net=Hungry)
+    before = copy.deepcopy(run.state.state_dict())
+    with pytest.raises(UserError, match=r"with trainer\.batch_size=6: set trainer\.batch_size=3"):
+        range_test(run.state, run.feed, run.task, run.options, 0.1)
+    assert not unequal(before, run.state.state_dict())
+
+
+def test_out_of_memory_for_the_average_says_what_to_set(tmp_path: Path) -> None:
+    run = build_run(tmp_path, options(batch_size=6, average_start=0.0), net=partial(TinyNet, normalise=True))
+    run.fit()
+    assert run.state.average is not None
+    run.state.average.module.register_forward_pre_hook(out_of_memory)
+    with pytest.raises(UserError, match=r"out of memory with trainer\.batch_size=6"):
+        run.fit()
+
+
+def out_of_memory(*_: object) -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")

@@ -264,3 +264,17 @@ def test_steps_beyond_the_last_keep_its_rate(interval: Interval) -> None:
         sgd.step()
         schedule.step()
     assert sgd.param_groups[1]["lr"] == pytest.approx(0.1 * LR)
+
+
+def test_what_is_longer_than_the_run_takes_all_of_it() -> None:
+    rising = factors(schedules.one_cycle, 10, rise=50, start_factor=0.2)
+    assert rising == factors(schedules.one_cycle, 10, rise=1.0, start_factor=0.2)
+    assert rising == sorted(rising)
+    assert rising[-1] > 0.9
+    assert factors(schedules.flat_cosine, 8, flat=50) == [1] * 8
+    assert factors(schedules.flat_cosine, 4, warmup=4, flat=3) == pytest.approx([1 / 4, 2 / 4, 3 / 4, 1])
+
+
+def test_after_a_warm_up_that_is_longer_than_the_flat_part_the_rate_does_not_jump() -> None:
+    values = factors(schedules.flat_cosine, 8, warmup=4, flat=2)
+    assert values == pytest.approx([1 / 4, 2 / 4, 3 / 4, 1, *factors(schedules.cosine, 4)])

@@ -117,3 +117,15 @@ def test_weights_that_are_never_above_zero() -> None:
     with pytest.raises(UserError, match=r"^.*above 0$"):
         Combined({"ce": CrossEntropy()}, {"ce": {"from": 0.0, "to": 0.0}})
     Combined({"ce": CrossEntropy()}, {"ce": {"from": 0.0, "to": 1.0}})
+
+
+def test_in_evaluation_a_weight_is_what_it_comes_to_in_the_end() -> None:
+    """So that the losses of all epochs compare, with each other and with those of a checkpoint scored later."""
+    logits, target = batch()
+    ramp = {"from": 1.0, "to": 0.25, "start": 0.2, "end": 0.6}
+    loss, expected = Combined({"ce": CrossEntropy()}, {"ce": ramp}), 0.25 * CrossEntropy()(logits, target).total
+    for progress in (0.0, 0.3, 1.0):
+        loss.progress = progress
+        for without in (torch.no_grad, torch.inference_mode):
+            with without():
+                torch.testing.assert_close(loss(logits, target).total, expected)

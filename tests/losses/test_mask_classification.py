@@ -8,7 +8,8 @@ from torch import Tensor
 
 from segmentation.errors import UserError
 from segmentation.losses import CrossEntropy
-from segmentation.losses.mask_classification import MaskClassification, Prediction, truth_of
+from segmentation.losses.mask_classification import MaskClassification, truth_of
+from segmentation.outputs import MaskPrediction
 
 VOID = 255
 
@@ -21,7 +22,7 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + exp(-x))
 
 
-def outputs_of(*predictions: Prediction, num_classes: int) -> dict[str, Tensor]:
+def outputs_of(*predictions: MaskPrediction, num_classes: int) -> dict[str, Tensor]:
     masks = predictions[0].masks
     outputs = {"out": torch.zeros(len(masks), num_classes, *masks.shape[-2:])}
     for index, prediction in enumerate(predictions):
@@ -29,11 +30,11 @@ def outputs_of(*predictions: Prediction, num_classes: int) -> dict[str, Tensor]:
     return outputs
 
 
-def random_prediction(batch: int, queries: int, num_classes: int, side: int, seed: int = 0) -> Prediction:
+def random_prediction(batch: int, queries: int, num_classes: int, side: int, seed: int = 0) -> MaskPrediction:
     generator = torch.Generator().manual_seed(seed)
     masks = torch.randn(batch, queries, side, side, generator=generator)
     classes = torch.randn(batch, queries, num_classes + 1, generator=generator)
-    return Prediction(masks.requires_grad_(), classes.requires_grad_())
+    return MaskPrediction(masks.requires_grad_(), classes.requires_grad_())
 
 
 def test_truth_is_counted_in_cells_and_void_is_no_area() -> None:
@@ -58,7 +59,7 @@ def test_a_hand_example() -> None:
     left, right = torch.tensor([[x, -x], [x, -x]]), torch.tensor([[-x, x], [-x, x]])
     masks = torch.stack([right, torch.full((2, 2), -x), left])[None]
     classes = torch.tensor([[[0.0, log(2), 0.0], [0.0, 0.0, log(3)], [log(4), 0.0, 0.0]]])
-    prediction = Prediction(masks, classes)
+    prediction = MaskPrediction(masks, classes)
     loss = MaskClassification()
     (match,) = loss.matches([prediction], truth_of(target, 2, 2, 2, VOID))
     assert match.query.tolist() == [0, 2]
@@ -97,7 +98,7 @@ def test_the_match_is_the_cheapest_of_all() -> None:
 def test_of_queries_with_the_same_mask_the_class_decides() -> None:
     classes = torch.tensor([[[0.0, 3.0, 0.0], [3.0, 0.0, 0.0]]])
     (match,) = MaskClassification().matches(
-        [Prediction(torch.zeros(1, 2, 2, 2), classes)], truth_of(torch.tensor([[[0, 0], [1, 1]]]), 2, 2, 2, VOID)
+        [MaskPrediction(torch.zeros(1, 2, 2, 2), classes)], truth_of(torch.tensor([[[0, 0], [1, 1]]]), 2, 2, 2, VOID)
     )
     assert dict(zip(match.query.tolist(), match.label.tolist(), strict=True)) == {0: 1, 1: 0}
 
@@ -105,8 +106,8 @@ def test_of_queries_with_the_same_mask_the_class_decides() -> None:
 def test_masks_of_a_lower_size_count_for_every_pixel_of_a_cell() -> None:
     target = torch.randint(0, 3, (2, 8, 12), generator=torch.Generator().manual_seed(0))
     target[0, :3, :5] = VOID
-    small = Prediction(torch.randn(2, 5, 2, 3), torch.randn(2, 5, 4))
-    large = Prediction(small.masks.repeat_interleave(4, 2).repeat_interleave(4, 3), small.classes)
+    small = MaskPrediction(torch.randn(2, 5, 2, 3), torch.randn(2, 5, 4))
+    large = MaskPrediction(small.masks.repeat_interleave(4, 2).repeat_interleave(4, 3), small.classes)
     loss = MaskClassification(dice_weight=0)  # Dice adds 1, of a cell's or a pixel's area
     expected = loss(outputs_of(large, num_classes=3), target).total
     torch.testing.assert_close(loss(outputs_of(small, num_classes=3), target).total, expected)
@@ -149,7 +150,7 @@ def test_a_void_image_and_void_pixels_teach_nothing() -> None:
     assert prediction.masks.grad[1].eq(0).all()
     assert prediction.classes.grad is not None
     assert prediction.classes.grad[1].eq(0).all()
-    alone = Prediction(prediction.masks[:1], prediction.classes[:1])
+    alone = MaskPrediction(prediction.masks[:1], prediction.classes[:1])
     torch.testing.assert_close(loss(outputs_of(alone, num_classes=3), target[:1]).total, total)
 
 
@@ -164,9 +165,9 @@ def test_with_fewer_queries_than_classes_each_still_gets_one() -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_is_computed_in_float32_whatever_the_logits_are(dtype: torch.dtype) -> None:
     target = torch.randint(0, 3, (2, 8, 8), generator=torch.Generator().manual_seed(0))
-    rounded = Prediction(*(logits.detach().to(dtype) for logits in random_prediction(2, 5, 3, side=8)))
+    rounded = MaskPrediction(*(logits.detach().to(dtype) for logits in random_prediction(2, 5, 3, side=8)))
     expected = MaskClassification()(
-        outputs_of(Prediction(*(logits.float() for logits in rounded)), num_classes=3), target
+        outputs_of(MaskPrediction(*(logits.float() for logits in rounded)), num_classes=3), target
     )
     with torch.autocast("cpu", torch.bfloat16):
         value = MaskClassification()(outputs_of(rounded, num_classes=3), target)
@@ -175,7 +176,7 @@ def test_is_computed_in_float32_whatever_the_logits_are(dtype: torch.dtype) -> N
 
 
 def test_what_is_not_finite_is_not_hidden() -> None:
-    prediction = Prediction(torch.full((1, 2, 2, 2), float("nan")), torch.zeros(1, 2, 4))
+    prediction = MaskPrediction(torch.full((1, 2, 2, 2), float("nan")), torch.zeros(1, 2, 4))
     total = MaskClassification()(outputs_of(prediction, num_classes=3), torch.zeros(1, 2, 2, dtype=torch.long)).total
     assert total.isnan()
 

@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor, nn
 
-from segmentation.models.depth import depths_from_features
+from segmentation.models.depth import depths_from_features, depths_in_order
 
 
 class Encoder(nn.Module):
@@ -39,3 +39,21 @@ def test_features_without_a_graph_put_all_in_one_stage() -> None:
     with torch.no_grad():
         features = encoder.features()
     assert set(depths_from_features(features, dict(encoder.named_parameters())).values()) == {0}
+
+
+def test_the_order_of_children_is_that_of_the_network_within_wrappers() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Sequential(nn.Conv2d(4, 4, 1)), nn.Conv2d(4, 2, 1))
+    expected = {"0": 0, "2.0": 1, "3": 2}
+    for wrappers in (0, 1, 2):
+        wrapped, prefix = network, "0." * wrappers
+        for _ in range(wrappers):
+            wrapped = nn.Sequential(wrapped, nn.Sigmoid())
+        depths = depths_in_order(wrapped)
+        assert depths == {
+            f"{prefix}{name}.{kind}": depth for name, depth in expected.items() for kind in ("weight", "bias")
+        }
+
+
+def test_a_single_layer_is_one_stage_and_nothing_has_none() -> None:
+    assert depths_in_order(nn.Sequential(nn.Linear(2, 2))) == {"0.weight": 0, "0.bias": 0}
+    assert depths_in_order(nn.ReLU()) == {}

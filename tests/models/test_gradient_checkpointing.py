@@ -66,3 +66,17 @@ def test_the_names_of_the_weights_stay() -> None:
 def test_without_repeated_blocks_it_is_refused() -> None:
     with pytest.raises(UserError, match="no repeated blocks; give false"):
         checkpoint_blocks(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
+
+
+def test_it_can_be_compiled() -> None:
+    torch.manual_seed(0)
+    block = [nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU()) for _ in range(2)]
+    plain = nn.Sequential(*block)
+    model = copy.deepcopy(plain)
+    assert checkpoint_blocks(model) == 2
+    images = torch.randn(2, 3, 8, 8)
+    plain(images).square().mean().backward()
+    torch.compile(model, backend="aot_eager")(images).square().mean().backward()
+    for ours, expected in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, expected.grad)
+    torch.testing.assert_close(dict(model.named_buffers()), dict(plain.named_buffers()))

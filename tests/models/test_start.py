@@ -44,6 +44,15 @@ def test_the_averaged_weights_are_taken_where_there_are_some(tmp_path: Path) -> 
     assert all(torch.equal(value, average.state_dict()[name]) for name, value in model.state_dict().items())
 
 
+def test_the_folder_of_a_run_is_its_best_checkpoint(tmp_path: Path) -> None:
+    other, model = Net(), Net()
+    with pytest.raises(UserError, match=r"there is no checkpoint .*best\.pt"):
+        load_start(model, tmp_path)
+    saved(tmp_path / "checkpoints", other)
+    load_start(model, tmp_path)
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in model.state_dict().items())
+
+
 def test_a_checkpoint_of_which_nothing_fits_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)))
     with pytest.raises(UserError, match="none of its 7 weights fits") as error:

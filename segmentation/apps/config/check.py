@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from segmentation.apps.config.content import Content
 from segmentation.apps.config.keys import key_faults, unknown_keys
-from segmentation.apps.config.losses import loss_faults, one_logit_faults
+from segmentation.apps.config.losses import loss_faults, mask_faults, one_logit_faults
 from segmentation.apps.config.rules import CHECK_RULES, EVALUATION_RULES, RULES, value_faults
 from segmentation.apps.config.together import (
     augmentation_faults,
@@ -18,8 +18,10 @@ from segmentation.apps.config.together import (
     clip_faults,
     device_faults,
     find_lr_faults,
+    model_faults,
     monitor_faults,
     split_faults,
+    transform_faults,
 )
 from segmentation.errors import UserError, gathered
 
@@ -90,6 +92,7 @@ def _training_faults(content: Content) -> Iterator[str]:
     yield from _group_faults(content, GROUPS)
     yield from value_faults(content, RULES, ("seed", "experiment_name"))
     yield from device_faults(content)
+    yield from transform_faults(content)
     yield from monitor_faults(content)
 
 
@@ -113,11 +116,14 @@ def _group_faults(content: Content, groups: Iterable[str]) -> Iterator[str]:
         yield from key_faults(node, group)
         yield from value_faults(content, RULES, (group,))
         yield from band_faults(content, group)
+        if group == "model":
+            yield from model_faults(content)
         if group == "dataset":
             yield from split_faults(content)
         if group == "loss":
             yield from loss_faults(content)
             yield from one_logit_faults(content)
+            yield from mask_faults(content)
         if group == "augmentation":
             yield from augmentation_faults(content)
         if group == "trainer":

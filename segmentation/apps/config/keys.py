@@ -1,6 +1,7 @@
 """Keys: every node with a `_target_` may hold what the target takes."""
 
 import inspect
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,7 +33,7 @@ def _target_faults(node: Content, path: str) -> Iterator[str]:
     if node["_target_"] == "???":  # told as missing
         return
     try:
-        target = get_object(node["_target_"])
+        target = quietly_imported(node["_target_"])
         parameters = inspect.signature(target).parameters
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         yield f"{path}._target_={node['_target_']} cannot be imported ({' '.join(str(error).split())})"
@@ -41,6 +42,16 @@ def _target_faults(node: Content, path: str) -> Iterator[str]:
         yield from (f"{path}.{fault}" for fault in target.faults(node))
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         yield from unknown_keys(node, path, {*parameters, *HYDRA_KEYS, *READ_BY_BUILD.get(path, ())} - {"self"})
+
+
+def quietly_imported(target: str) -> Any:
+    """Hydra logs what it cannot import, beside the exception that it raises."""
+    logger = logging.getLogger("hydra.utils")
+    was_disabled, logger.disabled = logger.disabled, True
+    try:
+        return get_object(target)
+    finally:
+        logger.disabled = was_disabled
 
 
 def unknown_keys(node: Content, path: str, known: set[str]) -> Iterator[str]:

@@ -3,14 +3,18 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hydra.utils import get_object
-
 from segmentation.apps.config.content import ABSENT, Content, at, class_names, nodes, shown
+from segmentation.apps.config.keys import quietly_imported
 from segmentation.apps.config.rules import AT_LEAST_1, POSITIVE, SHARE, Rules
 from segmentation.apps.config.values import are_many, are_weights, is_below_1, is_bool, number, optional, whole
 from segmentation.data.class_weights import METHODS
+from segmentation.losses.mask_classification import MaskClassification
 from segmentation.losses.weight import EXPECTED as WEIGHT
 from segmentation.losses.weight import weight_from
+from segmentation.models.image.eomt import eomt_model
+from segmentation.models.image.own import own_model
+
+GIVE_MASKS = (eomt_model, own_model)  # a network of one's own may
 
 
 def loss_faults(content: Content) -> Iterator[str]:
@@ -79,13 +83,23 @@ def one_logit_faults(content: Content) -> Iterator[str]:
     if count not in (0, 2):
         yield f"model.one_logit=true: one logit tells two classes apart, dataset.classes has {count}; give false"
     for path, node in nodes(content["loss"], "loss"):
-        if "_target_" in node and not _takes_one_logit(node["_target_"]):
+        if not getattr(_target_of(node), "takes_one_logit", True):
             yield f"{path}._target_={node['_target_']}: with model.one_logit=true choose a loss such as bce or dice"
 
 
-def _takes_one_logit(loss: Any) -> bool:
-    """True as well for what cannot be imported, which is told as such."""
+def mask_faults(content: Content) -> Iterator[str]:
+    """Masks are learned from a model that gives some."""
+    model = content.get("model")
+    if not isinstance(model, dict) or _target_of(model) in (None, *GIVE_MASKS):
+        return
+    for path, node in nodes(content["loss"], "loss"):
+        if _target_of(node) is MaskClassification:
+            yield f"{path}._target_={node['_target_']}: it needs a model that gives masks, model=eomt"
+
+
+def _target_of(node: Content) -> Any:
+    """None where there is none, or none that can be imported, which is told as such."""
     try:
-        return bool(getattr(get_object(loss), "takes_one_logit", True))
-    except (ImportError, AttributeError, ValueError, TypeError):
-        return True
+        return quietly_imported(node["_target_"])
+    except (KeyError, ImportError, AttributeError, ValueError, TypeError):
+        return None

@@ -9,6 +9,7 @@ from segmentation.apps.config.values import (
     are_betas,
     are_durations,
     are_groups,
+    are_names,
     is_below_1,
     is_bool,
     is_device,
@@ -23,6 +24,7 @@ from segmentation.apps.config.values import (
     whole,
 )
 from segmentation.data.splits import SPLITS
+from segmentation.models.activation import ACTIVATIONS
 
 Rules = Mapping[str, tuple[Callable[[Any], bool], str]]
 MIXES = ("mosaic", "cutmix", "classmix", "copy_paste")
@@ -36,6 +38,11 @@ RULES: Rules = {
     "seed": (lambda value: whole(0)(value) and value < 2**63, AT_LEAST_0),
     "experiment_name": (is_text, "a name"),
     "dataset.root": (is_text, "the data's folder"),
+    "dataset.videos": (whole(1), AT_LEAST_1),
+    "dataset.frames": (whole(1), AT_LEAST_1),
+    "dataset.size": (is_size, "[height, width] in pixels"),
+    "dataset.labels": (optional(is_text), "a folder, or null"),
+    "dataset.include": (optional(are_names), "a list of videos, or null"),
     "dataset.in_channels": (whole(1), AT_LEAST_1),
     "dataset.max_value": (optional(number(0, open_low=True)), f"{POSITIVE}, or null"),
     "dataset.image_size": (optional(is_size), "[height, width] in pixels, or null"),
@@ -55,12 +62,19 @@ RULES: Rules = {
     "augmentation.mixing": (lambda value: isinstance(value, dict), "mosaic, cutmix, classmix and copy_paste"),
     **{f"augmentation.mixing.{name}": (number(0, 1), SHARE) for name in MIXES},
     "model.one_logit": (is_bool, "true or false"),
+    "model.activation": (one_of(*ACTIVATIONS, None), f"{', '.join(ACTIVATIONS)}, or null"),
+    "model.activation_in_encoder": (is_bool, "true or false"),
+    "model.checkpoint": (optional(is_text), "a checkpoint or the folder of a run, or null"),
+    "model.trainable": (optional(are_names), 'a list of names as ["*decoder*", "*head*"], or null'),
+    "model.gradient_checkpointing": (is_bool, "true or false"),
+    "model.queries": (whole(1), AT_LEAST_1),
+    "model.query_blocks": (whole(1), AT_LEAST_1),
     "optimizer.lr": (number(0, open_low=True), POSITIVE),
     "optimizer.weight_decay": (number(0), "a number of at least 0"),
     "optimizer.layer_decay": (number(0, 1, open_low=True), "a number above 0, at most 1"),
     "optimizer.head_lr_multiplier": (number(0, open_low=True), POSITIVE),
     "optimizer.groups": (optional(are_groups), f"a list of {OWN_GROUP}, or null"),
-    "optimizer.betas": (are_betas, "two numbers from 0 to below 1"),
+    "optimizer.betas": (are_betas, "two numbers from 0 to below 1, or three (Adan)"),
     "optimizer.momentum": (number(0), "a number of at least 0"),
     "optimizer.nesterov": (is_bool, "true or false"),
     "optimizer.fused": (is_bool, "true or false"),

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from segmentation.apps.config.content import ABSENT, Content, at, class_names, shown
+from segmentation.apps.config.content import ABSENT, Content, at, class_names, nodes, shown
 from segmentation.apps.config.losses import loss_parts
 from segmentation.apps.config.rules import Rules
 from segmentation.apps.config.values import are_many, are_names, is_size, number, whole
+from segmentation.data.image.augmentation.bands import made_for_colors
 from segmentation.data.image.augmentation.device import DeviceAugmentation
 from segmentation.data.image.augmentation.options import Augmentation
 from segmentation.data.image.augmentation.transforms import transforms_of
@@ -103,10 +104,39 @@ def device_faults(content: Content) -> Iterator[str]:
             yield str(error)
 
 
+def transform_faults(content: Content) -> Iterator[str]:
+    """Transforms that cannot do with images of dataset.in_channels, where the lists have no fault of their own."""
+    node, bands = content.get("augmentation"), at(content, "dataset.in_channels")
+    if not isinstance(node, dict) or not whole(1)(bands) or bands == 3 or any(Augmentation.faults(node)):
+        return
+    on_device = at(content, "trainer.device_augmentation") is True  # which knows its own, of any bands
+    for key in ("val",) if on_device else ("transforms", "val"):
+        names = made_for_colors(transforms_of(node.get(key, []), 255).spec, bands)
+        if names:
+            yield (
+                f"augmentation.{key}: {', '.join(names)} cannot be applied to images of dataset.in_channels={bands}: "
+                "leave them out, or choose augmentation=light, aerial or none"
+            )
+
+
+def model_faults(content: Content) -> Iterator[str]:
+    weighted = [node["weights"] for _, node in nodes(content.get("loss"), "loss") if "weights" in node]
+    if at(content, "model.auxiliary_head") is True and not any(isinstance(of, dict) and "aux" in of for of in weighted):
+        yield "model.auxiliary_head=true: it would not be trained: give loss=auxiliary +loss.weights.aux=0.4"
+    if at(content, "model.activation_in_encoder") is True and at(content, "model.activation") is None:
+        yield "model.activation_in_encoder=true: it needs model.activation"
+
+
 def clip_faults(content: Content) -> Iterator[str]:
     mode = at(content, "trainer.gradient_clip_mode")
-    if mode in ("value", "adaptive") and at(content, "trainer.gradient_clip_val") is None:
+    limit = at(content, "trainer.gradient_clip_val")
+    if mode in ("value", "adaptive") and limit is None:
         yield f"trainer.gradient_clip_mode={mode}: it needs a number for trainer.gradient_clip_val"
+    elif mode == "adaptive" and number(1)(limit):
+        yield (
+            f"trainer.gradient_clip_mode=adaptive: it clips nothing with trainer.gradient_clip_val={limit}, a share of "
+            "the weights' norm; 0.01 to 0.1 is usual"
+        )
 
 
 def find_lr_faults(content: Content) -> Iterator[str]:

@@ -18,7 +18,7 @@ def number(low: float, high: float = float("inf"), open_low: bool = False) -> Ca
     return holds
 
 
-def one_of(*choices: str) -> Callable[[Any], bool]:
+def one_of(*choices: str | None) -> Callable[[Any], bool]:
     return lambda value: value in choices
 
 
@@ -59,7 +59,7 @@ def is_below_1(value: Any) -> bool:
 
 
 def are_betas(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(is_below_1, value))
+    return isinstance(value, list) and len(value) in (2, 3) and all(map(is_below_1, value))
 
 
 def is_range(value: Any) -> bool:

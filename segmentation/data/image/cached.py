@@ -67,6 +67,6 @@ def _dtype(source: ImageSource, samples: Sequence[ImageSample]) -> str:
 def _name(source: ImageSource, samples: Sequence[ImageSample], more: tuple[object, ...]) -> str:
     """Changes with the files and with all that decides what is made of them."""
     files = {path for sample in samples for path in (sample.image, *source.labels.files(sample))}
-    wanted = [(sample.key, sample.image, sample.frame) for sample in samples]
+    wanted = [(sample.key, sample.image, sample.frame, source.labels.files(sample)) for sample in samples]
     reader = getattr(source.reader, "__qualname__", source.reader)
     return fingerprint(files, wanted, source.labels, source.pixels, reader, cv2.__version__, more)

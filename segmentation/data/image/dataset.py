@@ -15,6 +15,7 @@ from segmentation.data.image.augmentation.options import Augmentation
 from segmentation.data.image.augmentation.training import TrainingSamples
 from segmentation.data.image.augmentation.transforms import Transforms
 from segmentation.data.image.files import Size
+from segmentation.data.image.pixels import of_one_kind
 from segmentation.data.image.resized import EVERY_TIME, Reading, ResizedSamples, resize_image
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.sampler import Draw, rounded_up
@@ -88,14 +89,17 @@ class ImageDataset(Dataset[ImageItem]):
 
 
 def collate(items: Sequence[ImageItem]) -> Batch:
-    """Inputs `[B, channels, H, W]` in channels_last memory (no copy is needed for it), target `[B, H', W']` uint8."""
+    """Inputs `[B, channels, H, W]` in channels_last memory (no copy is needed for it), target `[B, H', W']` uint8.
+
+    Inputs are float32 in [0, 1] where not all images are uint8. Raises `UserError` for images of several sizes.
+    """
     sizes = {item.image.shape[:2] for item in items}
     if len(sizes) > 1:
         raise UserError(
             f"images of {len(sizes)} sizes meet in one batch: set dataset.image_size, augmentation.crop.size or "
             "trainer.batch_by_size=true"
         )
-    images = torch.from_numpy(np.stack([item.image for item in items]))
+    images = torch.from_numpy(np.stack(of_one_kind([item.image for item in items])))
     masks = torch.from_numpy(np.stack([item.mask for item in items]))
     bad = tuple(told for item in items for told in item.bad)
     return Batch(images.permute(0, 3, 1, 2), masks, tuple(item.key for item in items), bad)

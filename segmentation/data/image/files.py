@@ -9,15 +9,19 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 from tifffile import TiffFileError
 
+from segmentation.data.image.pixels import COLORS, in_range, with_channels
 from segmentation.errors import UserError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".npy")
-TIFF, NUMPY = (".tif", ".tiff"), ".npy"
+JPEG, TIFF, NUMPY = (".jpg", ".jpeg", ".jfif"), (".tif", ".tiff"), ".npy"
+SUFFIXES = (".png", *JPEG, ".bmp", ".webp", *TIFF, NUMPY, ".gif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm")
+WITH_PALETTE = (".png", ".bmp", ".gif", *TIFF)
 EXIF_ORIENTATION = 0x0112
 TURNED = (5, 6, 7, 8)  # orientations with height and width exchanged
-PNG, PNG_PALETTE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\3"  # how a file begins; its byte 25 where there is a palette
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # how a file begins; byte 24 is its number of bits, byte 25 its kind:
+PNG_GREY, PNG_PALETTE = 0, 3
 Size = tuple[int, int]
 
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong is told in one line of ours
 cv2.setNumThreads(0)  # OpenCV's own threads fight with the loader's workers and do not survive a fork
 Image.MAX_IMAGE_PIXELS = None  # microscopy and aerial pictures are large; only headers are read with Pillow
 
@@ -40,8 +44,9 @@ def read_image(path: Path, pixels: PixelFormat = RGB, at_least: Size | None = No
     """`[H, W, channels]`, uint8 of 0-255 or float32 in [0, 1]; colours in the order RGB(A), EXIF rotation applied.
 
     Three channels: transparency is dropped, grey becomes three equal channels. One channel: colours become grey. Any
-    other number must be that of the file. A JPEG of at least twice the height and width of `at_least` is decoded at a
-    half, quarter or eighth of its size, never below `at_least`. Raises `UserError` naming the file.
+    other number must be that of the file. Values are as `in_range` makes them. A JPEG of at least twice the height and
+    width of `at_least` is decoded at a half, quarter or eighth of its size, never below `at_least`. Raises `UserError`
+    naming the file.
     """
     suffix = path.suffix.lower()
     if suffix == NUMPY:
@@ -49,21 +54,30 @@ def read_image(path: Path, pixels: PixelFormat = RGB, at_least: Size | None = No
     elif suffix in TIFF and pixels.channels not in (1, 3):  # OpenCV multiplies colours by their alpha
         stored = _load_tiff(path)
     else:
-        stored = _read_colors(path, pixels.channels, at_least)
+        try:
+            stored = _read_colors(path, pixels.channels, at_least)
+        except UserError as error:
+            raise _why_undecoded(path, error) from error
     if stored.ndim == 2:
         stored = stored[..., None]
-    if stored.ndim != 3 or stored.shape[2] != pixels.channels:
+    try:
+        image = in_range(stored, pixels.max_value)
+    except UserError as error:
+        raise UserError(f"{path} {error}") from error
+    if image.ndim == 3:
+        image = with_channels(image, pixels.channels)
+    if image.ndim != 3 or image.shape[2] != pixels.channels:
         raise UserError(
-            f"{path} is of shape {'x'.join(map(str, stored.shape))}: expected {pixels.channels} channels "
+            f"{path} is of shape {'x'.join(map(str, image.shape))}: expected {pixels.channels} channels "
             "(dataset.in_channels)"
         )
-    return in_range(stored, pixels.max_value)
+    return image
 
 
 def _read_colors(path: Path, channels: int, at_least: Size | None) -> np.ndarray:
     if channels == 3:
         flags = cv2.IMREAD_ANYDEPTH
-        if at_least is not None and path.suffix.lower() in (".jpg", ".jpeg"):
+        if at_least is not None and path.suffix.lower() in JPEG:
             flags = _REDUCED.get(_reduction(stored_size(path, rotate=True), at_least), flags)
         return _decode(path, flags | cv2.IMREAD_COLOR_RGB)
     if channels == 1:
@@ -92,15 +106,6 @@ def _reduction(size: Size, at_least: Size) -> int:
     return next((by for by in (8, 4, 2) if size[0] // by >= at_least[0] and size[1] // by >= at_least[1]), 1)
 
 
-def in_range(stored: np.ndarray, max_value: float | None) -> np.ndarray:
-    """uint8 as it is, everything else as float32 in [0, 1], of which the stored `max_value` is 1."""
-    if stored.dtype == np.uint8 and max_value is None:
-        return stored
-    if max_value is None:
-        max_value = float(np.iinfo(stored.dtype).max) if np.issubdtype(stored.dtype, np.integer) else 1.0
-    return np.clip(stored.astype(np.float32) / np.float32(max_value), 0, 1)
-
-
 def _bands_last(stored: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(stored, 0, 2)) if _bands_first(stored.shape) else stored
 
@@ -119,21 +124,24 @@ def read_stored(path: Path) -> np.ndarray:
 
 
 def read_indices(path: Path) -> np.ndarray:
-    """Like `read_stored`, but of a picture with a palette the numbers themselves."""
+    """Like `read_stored`, but of a picture with a palette, and of a grey PNG of 1, 2 or 4 bits, the numbers
+    themselves: OpenCV makes 0-255 of the greys.
+    """
     suffix = path.suffix.lower()
-    if suffix not in (".png", ".bmp", *TIFF):
+    if suffix not in WITH_PALETTE:
         return read_stored(path)
     if suffix == ".png":  # its header is looked at here: Pillow would take an eighth of the time of reading a mask
         encoded = _read_bytes(path)
         header = encoded[:26].tobytes()
-        if header.startswith(PNG) and header[25:] != PNG_PALETTE:
-            return _decoded(path, encoded, cv2.IMREAD_UNCHANGED)
+        if header.startswith(PNG) and len(header) == 26 and header[25] != PNG_PALETTE:
+            stored, bits = _decoded(path, encoded, cv2.IMREAD_UNCHANGED), header[24]
+            return stored // (255 // (2**bits - 1)) if header[25] == PNG_GREY and bits < 8 else stored
     try:
         with Image.open(path) as image:
             if image.mode == "P":
                 return np.asarray(image)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise _damaged(path) from error
+        raise _unreadable(path, error) from error
     return read_stored(path)
 
 
@@ -145,7 +153,7 @@ def _read_bytes(path: Path) -> np.ndarray:
     try:
         return np.frombuffer(path.read_bytes(), np.uint8)  # cv2.imread cannot open names beyond ASCII on Windows
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror})") from error
+        raise _unreadable(path, error) from error
 
 
 def _decoded(path: Path, encoded: np.ndarray, flags: int) -> np.ndarray:
@@ -159,7 +167,7 @@ def _load_numpy(path: Path) -> np.ndarray:
     try:
         array: np.ndarray = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise _damaged(path) from error
+        raise _unreadable(path, error) from error
     return array
 
 
@@ -167,7 +175,11 @@ def _load_tiff(path: Path) -> np.ndarray:
     try:
         with tifffile.TiffFile(path) as tiff:
             array, orientation = tiff.asarray(), _tiff_orientation(tiff)
-    except (OSError, ValueError, IndexError, TiffFileError) as error:
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except (ValueError, IndexError, TiffFileError) as error:
+        if "imagecodecs" in str(error):  # which tifffile needs for most compressions
+            raise UserError(f"{path} cannot be read ({error}): pip install imagecodecs") from error
         raise UserError(f"{path} is no readable TIFF ({error}); restore or remove it") from error
     return _upright(_bands_last(array), orientation)
 
@@ -175,6 +187,24 @@ def _load_tiff(path: Path) -> np.ndarray:
 def _tiff_orientation(tiff: tifffile.TiffFile) -> int:
     tag = tiff.pages.first.tags.get(EXIF_ORIENTATION)
     return 1 if tag is None else int(tag.value)
+
+
+def _why_undecoded(path: Path, error: UserError) -> UserError:
+    """OpenCV decodes no TIFF of other bands than a picture's, and does not say why."""
+    if path.suffix.lower() not in TIFF:
+        return error
+    try:
+        shape = _load_tiff(path).shape
+    except UserError as told:
+        return told
+    if len(shape) != 3 or shape[2] in (1, *COLORS):
+        return error
+    return UserError(f"{path} has {shape[2]} bands: set dataset.in_channels={shape[2]}")
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    reason = error.strerror if isinstance(error, OSError) else None
+    return UserError(f"{path} cannot be read ({reason})") if reason else _damaged(path)
 
 
 def _damaged(path: Path) -> UserError:
@@ -203,7 +233,7 @@ def _header(path: Path) -> tuple[Size, int]:
             # not image.getexif(): of a PNG it decodes all pixels, 600 times the time
             return (image.height, image.width), Image.Image.getexif(image).get(EXIF_ORIENTATION, 1)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError, IndexError, TiffFileError) as error:
-        raise _damaged(path) from error
+        raise _unreadable(path, error) from error
 
 
 def _array_size(shape: tuple[int, ...]) -> Size:

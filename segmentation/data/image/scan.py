@@ -59,7 +59,8 @@ def scan_masks(source: ImageSource, advance: Callable[[], None] = lambda: None) 
     """Read all masks, several at a time, or take what an earlier scan of the same files found."""
     keys = tuple(sample.key for sample in source.samples)
     files = {path for sample in source.samples for path in source.labels.files(sample)}
-    name = f"masks-{fingerprint(files, keys, source.labels)}"
+    wanted = [(sample.key, source.labels.files(sample)) for sample in source.samples]
+    name = f"masks-{fingerprint(files, wanted, source.labels)}"
     scan = _read(name, keys)
     if scan is None:
         scan = _scan(source, keys, advance)

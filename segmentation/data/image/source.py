@@ -64,13 +64,14 @@ def read_picture(sample: ImageSample, pixels: PixelFormat, at_least: Size | None
 
 @dataclass(frozen=True)
 class ImageSource:
-    """All samples of a data set; `title` is for messages."""
+    """All samples of a data set; `title` is for messages, and so are `options`, those of the reader that are set."""
 
     title: str
     samples: tuple[ImageSample, ...]
     labels: Labels
     pixels: PixelFormat = RGB
     reader: ReadImage = read_picture
+    options: frozenset[str] = frozenset()
 
     @property
     def classes(self) -> Classes:

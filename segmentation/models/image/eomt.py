@@ -7,7 +7,7 @@ Shapes: B images, Q queries, D width, C classes, h x w patches, N tokens: Q quer
 from collections.abc import Iterator, Mapping, Sequence
 from math import log2
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import timm
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from segmentation.errors import UserError, near
 from segmentation.models.image.pixels import ImageModel
 from segmentation.models.image.weights import is_file_name, load_encoder_weights, told_when_unavailable
+from segmentation.outputs import MaskPrediction
 
 PLAIN = ("vision_transformer",)  # timm's module of transformers without stages: ViT, DINOv2, SigLIP, ...
 LEAST = 1e-6  # of the probability of a class; keeps a logarithm finite where no mask claims a pixel
@@ -82,13 +83,6 @@ def mask_probability(block: int, blocks: int, progress: float) -> float:
     """
     done = progress * (blocks + 2) - (block + 1)
     return (1 - min(max(done, 0.0), 1.0)) ** 0.9
-
-
-class Prediction(NamedTuple):
-    """Mask logits `[B, Q, 4h, 4w]` and class logits `[B, Q, C + 1]`, no object being the last."""
-
-    masks: Tensor
-    classes: Tensor
 
 
 class EoMT(nn.Module):
@@ -159,12 +153,12 @@ class EoMT(nn.Module):
         tokens = self.encoder.norm_pre(self.encoder.patch_drop(self.encoder._pos_embed(patches)))
         return tokens, (patches.shape[1], patches.shape[2])
 
-    def _predict(self, tokens: Tensor, grid: tuple[int, int]) -> Prediction:
+    def _predict(self, tokens: Tensor, grid: tuple[int, int]) -> MaskPrediction:
         tokens = self.encoder.norm(tokens)
         queries = tokens[:, : len(self.queries)]
         patches = tokens[:, -grid[0] * grid[1] :].transpose(1, 2).unflatten(2, grid)
         masks = torch.einsum("bqd,bdhw->bqhw", self.mask_head(queries), self.enlarge(patches))
-        return Prediction(masks, self.class_head(queries))
+        return MaskPrediction(masks, self.class_head(queries))
 
     def _visible(self, masks: Tensor, probability: Tensor, tokens: int, grid: tuple[int, int]) -> Tensor:
         """Which tokens see which, `[B, 1, N, N]`: of the queries that are masked now only the patches of their mask."""
@@ -189,7 +183,7 @@ class Doubled(nn.Module):
         return self.norm(self.smooth(self.activation(self.upsample(features))))
 
 
-def pixel_probabilities(prediction: Prediction) -> Tensor:
+def pixel_probabilities(prediction: MaskPrediction) -> Tensor:
     """`[B, C, 4h, 4w]`, float32, of sum 1 over C: the sum over queries of class probability times mask probability, as
     a share of that of all classes (MaskFormer's semantic inference, arXiv 2107.06278).
     """

@@ -22,6 +22,7 @@ from segmentation.models.options import ModelOptions
 OURS: dict[str, type[SegmentationModel]] = {"Linear": Linear, "ViTUPerNet": ViTUPerNet}
 TIMM = ("tu-", "timm-")  # what smp takes from timm, by timm's own names
 SET_HERE = {"options", "num_classes", "in_channels", "classes", "kwargs"}  # parameters that are no key of the YAML
+NORMS_NOT_BUILT = ("instancenorm", "layernorm")  # smp has the names, and no decoder that can be built with them
 FOR_EVERY_MODEL = {field.name for field in fields(ModelOptions)}  # keys of the YAML that are no parameters here
 
 
@@ -67,7 +68,13 @@ def smp_model(
             )
         divisor = max(divisor, 2 ** (1 + len(network.encoder.output_strides)))  # features at 1/4, 1/8, ...
     smallest = 8 * divisor if architecture == "PAN" else divisor  # PAN halves the last features three times
-    return freeze_unused(ImageModel(network, "encoder", _encoder_features, mean, std, divisor, smallest))
+    try:
+        return freeze_unused(ImageModel(network, "encoder", _encoder_features, mean, std, divisor, smallest))
+    except (RuntimeError, TypeError) as error:  # what timm raises for sizes other than its own
+        raise UserError(
+            f"model.encoder_name={encoder_name}: {architecture} cannot run it on images of any size "
+            f"({' '.join(str(error).split())}); choose another encoder"
+        ) from error
 
 
 def _encoder_features(network: SegmentationModel, pixels: Tensor) -> Sequence[Tensor]:
@@ -93,6 +100,12 @@ def smp_faults(node: Mapping[str, Any]) -> Iterator[str]:
         for option in sorted(node.keys() - known):
             if _is_misspelt(option, str(encoder)):
                 yield unknown_key(option, known)
+    norm = node.get("decoder_use_norm")
+    kind = norm.get("type") if isinstance(norm, Mapping) else norm
+    if str(kind).lower() in NORMS_NOT_BUILT:
+        yield f"decoder_use_norm={kind}: no decoder of smp can be built with it; give batchnorm, or false for none"
+    if node.get("aux_params") is not None:
+        yield "aux_params: it is for a head that classifies whole images, which nothing here trains; leave it out"
     if not _is_encoder(str(encoder)):
         hint = near(encoder, _encoders_like(str(encoder)), "known are those of segmentation_models_pytorch")
         yield f"encoder_name={encoder}: there is no encoder of that name; {hint}; tu-NAME takes any of timm"

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from segmentation.errors import UserError
 
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
-WRAPPERS = ("state_dict", "model", "teacher", "model_state_dict")
+WRAPPERS = ("ema", "state_dict", "model", "teacher", "model_state_dict")  # the first that is there, and what is in it
 GO_ON = (
     "model.encoder_weights=null starts from random weights, model.encoder_weights=FILE.pth or .safetensors reads one"
 )
@@ -61,8 +61,9 @@ def _hub_answers(seconds: float = 3.0) -> bool:
 
 def load_encoder_weights(encoder: nn.Module, path: Path) -> None:
     """Load a file of weights, in torch's or safetensors' form, that were saved of the encoder, of a classifier of the
-    same architecture, or of a network that holds it. Filters of a first layer that were learned on RGB are made to take
-    as many bands as the encoder does, patches and positions of a transformer its sizes.
+    same architecture, or of a network that holds it; of a checkpoint the EMA's where it has them. Filters of a first
+    layer that were learned on RGB are made to take as many bands as the encoder does, patches and positions of a
+    transformer its sizes.
 
     Raises `UserError` when a weight of the encoder is not in the file or has another shape, and when the file is of a
     deeper encoder.

@@ -1,6 +1,7 @@
 """Small data sets in the DAVID layout, written as files."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from segmentation.classes import Classes
+from segmentation.data.image.source import ImageSource
 
 ENTRIES: list[dict[str, Any]] = [
     {"name": "road", "color": [128, 64, 128]},
@@ -60,3 +62,10 @@ def write_david(root: Path, videos: Mapping[str, int], size: tuple[int, int] = (
             seed = 1000 * place + frame
             write_frame(root, video, f"{frame:04d}", random_ids(seed, size), seed, suffix)
     return root
+
+
+def with_swapped_masks(source: ImageSource) -> ImageSource:
+    """The first two samples have each other's masks."""
+    first, second, *others = source.samples
+    swapped = replace(first, mask=second.mask), replace(second, mask=first.mask)
+    return replace(source, samples=(*swapped, *others))

@@ -43,6 +43,14 @@ def whole(source: ImageSource, size: Size | None = None, name: str | None = None
     return ImageDataset(source, source.samples, size, None if name is None else augmentation(name))
 
 
+def test_images_of_bytes_and_of_floats_make_a_batch_of_floats() -> None:
+    mask = np.zeros((2, 2), np.uint8)
+    images = np.full((2, 2, 3), 51, np.uint8), np.full((2, 2, 3), 0.5, np.float32)
+    batch = collate([ImageItem(image, mask, "") for image in images])
+    assert batch.inputs.dtype == torch.float32
+    np.testing.assert_allclose(batch.inputs[:, 0, 0, 0], [0.2, 0.5])
+
+
 # Single samples.
 
 

@@ -1,4 +1,7 @@
+import struct
+import zlib
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -7,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from segmentation.data.image.files import PixelFormat, read_image, read_indices, read_stored, stored_size
+from segmentation.data.image.files import SUFFIXES, PixelFormat, read_image, read_indices, read_stored, stored_size
 from segmentation.errors import UserError
 from tests.data.image.david_files import random_image, write_picture
 
@@ -144,8 +147,90 @@ def test_arrays_of_bytes_stay_and_floats_are_in_0_to_1(tmp_path: Path) -> None:
     np.save(tmp_path / "bytes.npy", GREY)
     np.save(tmp_path / "floats.npy", np.array([[[-0.5, 0.25], [0.75, 2.0]]] * 2))
     np.testing.assert_array_equal(read_image(tmp_path / "bytes.npy", PixelFormat(1)), GREY[..., None])
-    read = read_image(tmp_path / "floats.npy", PixelFormat(2))
+    read = read_image(tmp_path / "floats.npy", PixelFormat(2, max_value=1))
     assert (read.dtype, read.tolist()) == (np.float32, [[[0, 0.25], [0.75, 1]]] * 2)
+    told = f"^{tmp_path}/floats.npy holds floats from -0.5 to 2: set dataset.max_value"
+    with pytest.raises(UserError, match=told):
+        read_image(tmp_path / "floats.npy", PixelFormat(2))
+
+
+@pytest.mark.parametrize("pixels", [RGB, GREY, RGBA])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_arrays_are_grey_or_coloured_as_pictures_are(tmp_path: Path, pixels: np.ndarray, channels: int) -> None:
+    np.save(tmp_path / "a.npy", pixels)
+    expected = read_image(write_picture(tmp_path / "a.png", pixels), PixelFormat(channels))
+    read = read_image(tmp_path / "a.npy", PixelFormat(channels))
+    np.testing.assert_allclose(read.astype(int), expected, atol=1 if channels == 1 else 0)  # decoders round otherwise
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_pictures_of_every_suffix_are_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    flat = np.full((16, 24, 3), 200, np.uint8)
+    if suffix == ".npy":
+        np.save(path, flat)
+    elif suffix == ".pbm":
+        Image.fromarray(flat[..., 0] > 0).save(path)
+        flat = np.full_like(flat, 255)
+    else:
+        Image.fromarray(flat if suffix != ".pgm" else flat[..., 0]).save(path)
+    assert stored_size(path, rotate=True) == (16, 24)
+    assert np.abs(read_image(path).astype(int) - flat).max() <= 3
+    if suffix in (".jpg", ".jpeg", ".jfif"):
+        assert read_image(path, at_least=(8, 12)).shape == (8, 12, 3)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_numbers_of_few_bits_are_those_that_are_stored(tmp_path: Path, bits: int) -> None:
+    numbers = np.arange(2**bits, dtype=np.uint8)[None]
+    assert cv2.imwrite(str(tmp_path / "a.png"), numbers)  # of 8 bits, and then, by hand, of fewer
+    write_grey_png(tmp_path / "b.png", numbers, bits)
+    assert read_indices(tmp_path / "a.png").tolist() == read_indices(tmp_path / "b.png").tolist() == numbers.tolist()
+    assert read_stored(tmp_path / "b.png").max() == 255
+
+
+def write_grey_png(path: Path, numbers: np.ndarray, bits: int) -> None:
+    """`numbers` `[1, W]`."""
+    packed = np.packbits(np.unpackbits(numbers[0][:, None], axis=1)[:, 8 - bits :].reshape(-1))
+    header = struct.pack(">IIBBBBB", numbers.shape[1], 1, bits, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + packed.tobytes())), (b"IEND", b""))
+    parts = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+def test_a_gif_gives_its_numbers(tmp_path: Path) -> None:
+    picture = Image.fromarray(np.array([[0, 1], [2, 1]], np.uint8))
+    picture.putpalette([128, 64, 128, 0, 0, 142, 153, 153, 153])
+    picture.save(tmp_path / "a.gif")
+    assert read_indices(tmp_path / "a.gif").tolist() == [[0, 1], [2, 1]]
+
+
+def test_a_tiff_of_other_bands_than_a_picture_says_how_many(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, BANDS, photometric="minisblack", planarconfig="contig")
+    with pytest.raises(UserError, match=f"^{path} has 5 bands: set dataset.in_channels=5$"):
+        read_image(path)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(find_spec("imagecodecs") is not None, reason="imagecodecs reads it")
+def test_a_compression_that_needs_another_package_is_told(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.tif", RGBA)
+    with Image.open(path) as image:
+        image.save(path, compression="tiff_lzw")
+    with pytest.raises(UserError, match=rf"^{path} cannot be read \(.*LZW.*\): pip install imagecodecs$"):
+        read_image(path, PixelFormat(4))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".npy"])
+def test_a_link_to_nowhere_is_not_called_damaged(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.symlink_to(tmp_path / "nowhere")
+    for read in (read_image, partial(stored_size, rotate=True)):
+        with pytest.raises(UserError, match=rf"^{path} cannot be read \(No such file or directory\)$"):
+            read(path)
 
 
 def test_one_band_of_a_colour_picture_is_its_grey(tmp_path: Path) -> None:

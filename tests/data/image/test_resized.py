@@ -16,7 +16,7 @@ from segmentation.data.image.layouts.david import david
 from segmentation.data.image.resized import Reading, ResizedSamples
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.errors import UserError
-from tests.data.image.david_files import ENTRIES, random_ids, write_david, write_frame
+from tests.data.image.david_files import ENTRIES, random_ids, with_swapped_masks, write_david, write_frame
 
 SIZE = (20, 28)
 GB = 1.0
@@ -147,6 +147,14 @@ def test_files_that_change_are_read_anew_by_the_next_run(root: Path, changed: st
     for got, expected in zip(after, samples_of(source, Reading()).read(1, (10, 14)), strict=True):
         np.testing.assert_array_equal(got, expected)
     assert not np.array_equal(before[changed == "mask"], after[changed == "mask"])
+
+
+def test_samples_that_get_other_masks_are_read_anew(root: Path) -> None:
+    source = source_of(root)
+    expected = [cached(source).read(index, (10, 14))[1] for index in (1, 0)]
+    other = with_swapped_masks(source)
+    for index in (0, 1):
+        np.testing.assert_array_equal(cached(other).read(index, (10, 14))[1], expected[index])
 
 
 def test_another_preparation_has_a_cache_of_its_own(root: Path) -> None:

@@ -15,7 +15,14 @@ from segmentation.data.image.layouts.david import david
 from segmentation.data.image.layouts.folder import folder
 from segmentation.data.image.scan import COMMONEST, MaskScan, NoClass, scan_masks
 from segmentation.data.image.source import ImageSource
-from tests.data.image.david_files import CLASSES, ENTRIES, write_david, write_frame, write_picture
+from tests.data.image.david_files import (
+    CLASSES,
+    ENTRIES,
+    with_swapped_masks,
+    write_david,
+    write_frame,
+    write_picture,
+)
 
 MASKS = {"a": [[0, 0, 1], [3, 3, 3]], "b": [[1, 2, 2], [2, 2, 2]]}
 COUNTS = [[2, 1, 0, 3, 0], [0, 1, 5, 0, 0]]
@@ -223,6 +230,11 @@ def test_videos_of_another_name_are_found_under_it(root: Path, source: ImageSour
     renamed = scan_masks(david(str(root), ENTRIES))
     assert renamed.keys == ("VIDEO_000/a", "VIDEO_000/b")
     assert renamed.counts_of({"VIDEO_000/b"}).tolist() == [COUNTS[1][:-1]]
+
+
+def test_masks_that_are_paired_otherwise_are_counted_anew(source: ImageSource) -> None:
+    scan_masks(source)
+    assert scan_masks(with_swapped_masks(source)).counts.tolist() == COUNTS[::-1]
 
 
 @pytest.mark.parametrize("damage", ["empty", "half", "text", "a flipped byte", "other arrays", "a folder"])

@@ -10,13 +10,13 @@ from segmentation.errors import UserError
 from segmentation.losses import MaskClassification
 from segmentation.models.image.eomt import (
     EoMT,
-    Prediction,
     eomt_faults,
     eomt_model,
     mask_probability,
     pixel_probabilities,
 )
 from segmentation.models.image.pixels import ImageModel
+from segmentation.outputs import MaskPrediction
 from tests.models.image.small import pixels
 
 MEAN, STD = [0.5, 0.5, 0.5], [0.25, 0.25, 0.25]
@@ -56,19 +56,19 @@ def test_probabilities_are_classes_times_masks_as_shares() -> None:
     classes = torch.tensor([[[2.0, 1.0, 1.0], [1.0, 6.0, 1.0]]]).log()
     first, second = 3 / 4 * 2 / 4 + 1 / 2 * 1 / 8, 3 / 4 * 1 / 4 + 1 / 2 * 6 / 8
     expected = torch.tensor([first, second]) / (first + second)
-    found = pixel_probabilities(Prediction(masks, classes))
+    found = pixel_probabilities(MaskPrediction(masks, classes))
     torch.testing.assert_close(found.flatten(), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_where_no_mask_is_all_classes_are_alike() -> None:
-    nowhere = Prediction(torch.full((1, 2, 1, 1), -1e4), torch.zeros(1, 2, CLASSES + 1))
+    nowhere = MaskPrediction(torch.full((1, 2, 1, 1), -1e4), torch.zeros(1, 2, CLASSES + 1))
     torch.testing.assert_close(pixel_probabilities(nowhere).flatten(), torch.full((CLASSES,), 1 / CLASSES))
 
 
 def test_the_label_is_the_class_of_the_largest_share() -> None:
     model = built().eval()
     images = pixels(1, 3, 48, 64)
-    final: list[Prediction] = []
+    final: list[MaskPrediction] = []
     predict = network_of(model)._predict
     network_of(model)._predict = lambda *given: final.append(predict(*given)) or final[-1]  # type: ignore[method-assign, func-returns-value]
     with torch.inference_mode():

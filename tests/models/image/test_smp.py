@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from segmentation.errors import UserError
-from segmentation.models.image.smp import smp_model
+from segmentation.models.image.smp import smp_faults, smp_model
 
 PIXELS: dict[str, Any] = {"num_classes": 3, "mean": [0.5] * 3, "std": [0.25] * 3}
 
@@ -44,4 +45,36 @@ def test_options_reach_the_architecture() -> None:
 def test_what_there_is_none_of_is_one_line(architecture: str, encoder: str, options: dict[str, Any], says: str) -> None:
     with pytest.raises(UserError, match=says) as error:
         smp_model(architecture, encoder, **PIXELS, **options)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("norm", ["batchnorm", True, False, "identity", {"type": "batchnorm", "momentum": 0.01}])
+@pytest.mark.parametrize("architecture", ["Unet", "PSPNet", "Linknet"])
+def test_the_norms_of_a_decoder_that_are_documented(architecture: str, norm: Any) -> None:
+    model = smp_model(architecture, "tu-test_resnet", decoder_use_norm=norm, **PIXELS)
+    norms = [module for module in model.network.get_submodule("decoder").modules() if type(module) is nn.BatchNorm2d]
+    assert bool(norms) == (norm not in (False, "identity"))
+    if isinstance(norm, dict):
+        assert {batch_norm.momentum for batch_norm in norms} == {0.01}
+
+
+@pytest.mark.parametrize("norm", ["instancenorm", "layernorm", {"type": "LayerNorm", "eps": 1e-3}])
+@pytest.mark.parametrize("encoder", ["resnet18", "tu-test_resnet"])
+def test_norms_that_cannot_be_built_are_refused(encoder: str, norm: Any) -> None:
+    (fault,) = smp_faults({"architecture": "Unet", "encoder_name": encoder, "decoder_use_norm": norm})
+    assert fault.startswith("decoder_use_norm=")
+    assert "give batchnorm, or false" in fault
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "tu-test_resnet"])
+def test_a_head_that_nothing_trains_is_refused(encoder: str) -> None:
+    with pytest.raises(UserError, match=r"model\.aux_params: .*leave it out"):
+        smp_model("Unet", encoder, aux_params={"classes": 2}, **PIXELS)
+
+
+def test_an_encoder_that_takes_one_size_only_is_one_line() -> None:
+    with pytest.raises(
+        UserError, match=r"tu-coat_tiny: Unet cannot .*doesn't match model \(224\).*another encoder"
+    ) as error:
+        smp_model("Unet", "tu-coat_tiny", **PIXELS)
     assert "\n" not in str(error.value)

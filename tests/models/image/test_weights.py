@@ -111,6 +111,15 @@ def test_the_encoder_of_an_earlier_run_loads_from_its_checkpoint(scratch: Path) 
     assert not unequal(encoder_of(model).state_dict(), encoder_of(earlier).state_dict())
 
 
+def test_of_a_checkpoint_the_averaged_weights_are_taken_where_there_are_some(scratch: Path) -> None:
+    raw, average = unet(seed=0), unet(seed=2)
+    content = {"model": raw.state_dict(), "ema": {"model": average.state_dict(), "updates": 3}}
+    save_checkpoint(scratch / "best.pt", content)
+    assert not unequal(encoder_of(unet(weights=scratch / "best.pt")).state_dict(), encoder_of(average).state_dict())
+    save_checkpoint(scratch / "best.pt", {**content, "ema": None})
+    assert not unequal(encoder_of(unet(weights=scratch / "best.pt")).state_dict(), encoder_of(raw).state_dict())
+
+
 def test_weights_load_into_torchvisions_network_too(scratch: Path) -> None:
     torch.manual_seed(0)
     classifier = torchvision.models.resnet50()

@@ -1,5 +1,6 @@
 """Samples made of several: mosaic, CutMix, ClassMix and copy-paste. Each takes pairs of one size (an image
-`[H, W, channels]` and its mask `[H, W]`) and makes a new pair; what is ignored in a mask stays ignored.
+`[H, W, channels]` and its mask `[H, W]`) and makes a new pair; what is ignored in a mask stays ignored. Where images
+of bytes and of floats meet, the new one is of floats.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from itertools import product
 import numpy as np
 
 from segmentation.data.image.augmentation.crops import Pair, random_crop
+from segmentation.data.image.pixels import of_one_kind
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ def mosaic(pairs: Sequence[Pair], ignore_index: int, rng: np.random.Generator) -
     """Four samples around a random point in the middle half: each fills a quarter with a window of itself, unscaled
     (after Bochkovskiy et al., YOLOv4, 2020, arXiv 2004.10934).
     """
+    pairs = _of_one_kind(pairs)
     image, mask = (part.copy() for part in pairs[0])
     height, width = mask.shape
     row = int(rng.integers(height // 4, height - height // 4 + 1))
@@ -67,6 +70,7 @@ def copy_paste(pair: Pair, partner: Pair, class_ids: np.ndarray, rng: np.random.
     """All pixels of these classes in the partner, mirrored at random and moved by up to a quarter of the size (after
     Ghiasi et al. 2021, arXiv 2012.07177).
     """
+    pair, partner = _of_one_kind([pair, partner])
     image, mask = (part[:, ::-1] for part in partner) if rng.random() < 0.5 else partner
     height, width = mask.shape
     down, right = (int(rng.integers(-(length // 4), length // 4 + 1)) for length in (height, width))
@@ -89,7 +93,13 @@ def _of(class_ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return table[mask]
 
 
+def _of_one_kind(pairs: Sequence[Pair]) -> list[Pair]:
+    images = of_one_kind([image for image, _ in pairs])
+    return [(image, mask) for image, (_, mask) in zip(images, pairs, strict=True)]
+
+
 def _pasted(pair: Pair, partner: Pair, where: np.ndarray) -> Pair:
+    pair, partner = _of_one_kind([pair, partner])
     image, mask = pair[0].copy(), pair[1].copy()
     image[where], mask[where] = partner[0][where], partner[1][where]
     return image, mask

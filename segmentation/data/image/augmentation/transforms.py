@@ -26,6 +26,7 @@ UNFIT = {
     **dict.fromkeys(("Mosaic", "OverlayElements"), "augmentation.mixing is for several samples"),
     "TextImage": "it needs texts",
     **dict.fromkeys(("FrequencyMasking", "TimeMasking"), "it fills masks with class 0; use XYMasking"),
+    "GridElasticDeform": "it fills masks with class 0; use ElasticTransform",
     **dict.fromkeys(("AtLeastOneBBoxRandomCrop", "BBoxSafeRandomCrop", "RandomCropNearBBox"), "it needs boxes"),
     "RandomSizedBBoxSafeCrop": "it needs boxes",
 }

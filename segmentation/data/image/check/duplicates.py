@@ -11,6 +11,7 @@ from segmentation.data.image.source import ImageSample
 
 MOST_BITS = 6  # of 64: pairs of the magnetic tiles that differ in up to 6 are the same tile, those in 8 not always
 BLOCK = 256
+SHOWN = 6  # of many copies of one picture
 Parts = Mapping[str, Sequence[ImageSample]]
 
 
@@ -42,7 +43,15 @@ def _copies(scan: ImageScan, part_of: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _examples(groups: Sequence[Sequence[str]], part_of: Mapping[str, str]) -> tuple[Example, ...]:
-    return tuple(Example(" = ".join(_placed(key, part_of) for key in keys), tuple(keys)) for keys in groups)
+    return tuple(_example(keys, part_of) for keys in groups)
+
+
+def _example(keys: Sequence[str], part_of: Mapping[str, str]) -> Example:
+    """With the first of each part among those that are shown."""
+    firsts = {part_of.get(key): key for key in reversed(keys)}.values()
+    shown = [*(key for key in keys if key in firsts), *(key for key in keys if key not in firsts)][:SHOWN]
+    more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+    return Example(" = ".join(_placed(key, part_of) for key in shown) + more, tuple(shown))
 
 
 def _placed(key: str, part_of: Mapping[str, str]) -> str:

@@ -1,7 +1,9 @@
 """Findings from what the masks hold."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from segmentation.data.image.scan import MaskScan, NoClass
 from segmentation.data.image.source import ImageSource, StoredValue
 
 MOST_UNKNOWN = 0.01  # the share of a mask's pixels above which unknown values are a fault
-LOSSY = (".jpg", ".jpeg")
+LOSSY = re.compile(rb"\xff\xd8\xff|RIFF.{4}WEBPVP8 ", re.DOTALL)  # how a JPEG begins, and a lossy WebP
 MANY_VALUES = 8  # more different colours than a mask has by mistake: lossy compression
 GREYS = 0.05  # the share of a black and white mask that smooth edges may take
 PartKeys = Mapping[str, Sequence[str]]
@@ -26,9 +28,9 @@ def mask_findings(source: ImageSource, scan: MaskScan, parts: PartKeys) -> list[
     return [
         *_lossy(source),
         *_unreadable(scan),
-        *_binary(binary, scan, classes),
-        *_unknown([key for key in scan.unknown if key not in binary], scan, classes),
-        *_without_content(scan, classes),
+        *_binary(binary, scan, source),
+        *_unknown([key for key in scan.unknown if key not in binary], scan, source),
+        *_without_content(scan, source),
         *_missing_classes(scan, classes, parts),
     ]
 
@@ -41,10 +43,19 @@ def _index_decoder(source: ImageSource) -> IndexDecoder | None:
 def _lossy(source: ImageSource) -> Iterator[Finding]:
     """Numbers that compression changed are mostly those of other classes: nothing else tells."""
     of_ids = _index_decoder(source) is not None
-    keys = [sample.key for sample in source.samples if of_ids and sample.mask.suffix.lower() in LOSSY]
+    keys = [sample.key for sample in source.samples if of_ids and _is_lossy(sample.mask)]
     if keys:
-        message = f"JPEG, whose compression changes ids, in {number(len(keys), 'mask')}: store masks as PNG"
+        message = f"JPEG or WebP, whose compression changes ids, in {number(len(keys), 'mask')}: store masks as PNG"
         yield Finding("lossy mask", Severity.FAULT, message, samples(keys))
+
+
+def _is_lossy(path: Path) -> bool:
+    """By its first bytes: the name of a file may say something else."""
+    try:
+        with path.open("rb") as file:
+            return LOSSY.match(file.read(16)) is not None
+    except OSError:  # told as unreadable
+        return False
 
 
 def _unreadable(scan: MaskScan) -> Iterator[Finding]:
@@ -85,8 +96,9 @@ def _of_black_and_white(scan: MaskScan) -> set[str]:
     }
 
 
-def _binary(keys: Collection[str], scan: MaskScan, classes: Classes) -> Iterator[Finding]:
+def _binary(keys: Collection[str], scan: MaskScan, source: ImageSource) -> Iterator[Finding]:
     """With more than two classes none is meant so; with two, in few masks, it may be the ground and what to ignore."""
+    classes = source.classes
     if not keys:
         return
     most = len(keys) * 2 > np.count_nonzero(scan.sizes[:, 0])
@@ -94,14 +106,18 @@ def _binary(keys: Collection[str], scan: MaskScan, classes: Classes) -> Iterator
     yield Finding(
         "binary mask",
         Severity.FAULT if spoils else Severity.WARNING,
-        f"0 and 255 are read as class ids or colours in {number(len(keys), 'mask')}: set dataset.mask_format=binary, "
-        "or mend them",
+        f"0 and 255 are read as class ids or colours in {number(len(keys), 'mask')}: "
+        f"{'set dataset.mask_format=binary, or ' if 'mask_format' in source.options else ''}mend them",
         samples(key for key in scan.keys if key in keys),
     )
 
 
-def _unknown(keys: Sequence[str], scan: MaskScan, classes: Classes) -> Iterator[Finding]:
+def _unknown(keys: Sequence[str], scan: MaskScan, source: ImageSource) -> Iterator[Finding]:
     """What is no class, by what it looks like."""
+    classes, decode = source.classes, _index_decoder(source)
+    outside = f"ids above {len(classes) - 1}, the last class", "mend them or dataset.classes"
+    if decode is not None and decode.remap and "remap" in source.options:
+        outside = "numbers that dataset.remap does not name", "mend them, or name them there, as a class or ignore"
     by_kind: dict[str, list[str]] = {}
     for key in keys:
         by_kind.setdefault(_kind(scan.unknown[key]), []).append(key)
@@ -111,7 +127,7 @@ def _unknown(keys: Sequence[str], scan: MaskScan, classes: Classes) -> Iterator[
             "store masks as PNG, from the originals",
         ),
         "unknown colours": ("colours of no class", "mend them or dataset.classes"),
-        "ids outside the classes": (f"ids above {len(classes) - 1}, the last class", "mend them or dataset.classes"),
+        "ids outside the classes": outside,
     }
     for kind, (told, what_to_do) in advice.items():
         of_kind = by_kind.get(kind, [])
@@ -158,7 +174,8 @@ def _nearest(value: StoredValue, classes: Classes) -> str:
     return f", nearest class {classes.names[int(np.argmin(distances))]}"
 
 
-def _without_content(scan: MaskScan, classes: Classes) -> Iterator[Finding]:
+def _without_content(scan: MaskScan, source: ImageSource) -> Iterator[Finding]:
+    classes = source.classes
     readable = scan.sizes[:, 0] > 0
     labelled = scan.counts[:, :-1] > 0
     void = readable & ~labelled.any(axis=1)
@@ -174,7 +191,12 @@ def _without_content(scan: MaskScan, classes: Classes) -> Iterator[Finding]:
         told = ", ".join(f"{count} {name}" for name, count in which.most_common(3))
         message = f"one class from edge to edge in {number(int(single.sum()), 'mask')} ({told})"
         if severity is Severity.FAULT:
-            message += ", which is all there are: dataset.mask_format or dataset.threshold do not fit them"
+            message += ", which is all there are: "
+            message += (
+                "dataset.mask_format or dataset.threshold do not fit them"
+                if "mask_format" in source.options
+                else "nothing to tell classes apart by"
+            )
         yield Finding("empty mask", severity, message, samples(keys[single].tolist()))
 
 

@@ -177,7 +177,7 @@ def _image_folder(root: Path, file: AnnotationFile, images: str | Mapping[str, s
     words = [file.path.stem.rpartition("_")[2], *(word for word, part in PART_WORDS.items() if part == file.part)]
     places = [root / "images", root, file.path.parent]
     places += [base / word for word in words for base in (root, root / "images")]
-    first = next((str(image["file_name"]) for image in file.images), "")
+    first = next(map(_file_name, file.images), "")
     found = next((place for place in places if (place / first).is_file()), None)
     if found is None:
         looked = ", ".join(dict.fromkeys(str(place) for place in places))
@@ -191,7 +191,7 @@ def _samples(file: AnnotationFile, folder: Path) -> tuple[dict[Any, ImageSample]
     listed: dict[str, Entry] = {}
     ids: set[Any] = set()
     for image in file.images:
-        name = str(image["file_name"])
+        name = _file_name(image)
         key = "/".join(filter(None, (file.part, str(PurePosixPath(name).with_suffix("")))))
         if image["id"] in ids:
             faults.append(f"{file.path}: the image id {image['id']} is there twice")
@@ -203,15 +203,26 @@ def _samples(file: AnnotationFile, folder: Path) -> tuple[dict[Any, ImageSample]
             listed[key] = image
         ids.add(image["id"])
     samples, size_faults = measured(
-        ImageSample(key, key, folder / str(image["file_name"]), None, UNMEASURED, file.part)
-        for key, image in listed.items()
+        ImageSample(key, key, folder / _file_name(image), None, UNMEASURED, file.part) for key, image in listed.items()
     )
     for sample in samples:
         height, width = sample.size
-        said = listed[sample.key].get("height", height), listed[sample.key].get("width", width)
+        said = tuple(_side(listed[sample.key].get(key), side) for key, side in (("height", height), ("width", width)))
         if said != sample.size:
             size_faults.append(f"{sample.image} is {width}x{height} pixels, {file.path} says {said[1]}x{said[0]}")
     return {listed[sample.key]["id"]: sample for sample in samples}, faults + size_faults
+
+
+def _file_name(image: Entry) -> str:
+    return str(image["file_name"]).replace("\\", "/")
+
+
+def _side(said: Any, side: int) -> int:
+    """As the json says it, perhaps as text; what is no number says nothing."""
+    try:
+        return int(said)
+    except (TypeError, ValueError):
+        return side
 
 
 # Objects

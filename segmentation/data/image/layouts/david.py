@@ -77,6 +77,9 @@ def _pair_videos(videos: Sequence[Path], label_root: Path) -> tuple[list[ImageSa
     for video in videos:
         label_folder = find_folder(label_root, video.name)
         images, image_faults = pictures(video)
+        if images and label_folder is None:
+            faults.append(f"{label_root} has no folder {video.name} for its masks (images: {len(images)})")
+            continue
         masks, mask_faults = pictures(label_folder) if label_folder else ({}, [])
         pairs, pair_faults = paired(images, masks, video, label_root)
         faults += image_faults + mask_faults + pair_faults

@@ -6,6 +6,7 @@
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,10 +116,15 @@ def _names(given: str | None, usual: tuple[str, ...]) -> str:
 def _samples(
     place: Place, mask_folder: Path, image_suffix: str | None, options: MaskOptions, stored: Classes
 ) -> tuple[list[ImageSample], list[str]]:
+    if mask_folder.samefile(place.images) and not options.suffix:
+        raise UserError(
+            f"{mask_folder} is named for the images and for the masks: set dataset.mask_suffix to what a mask's name "
+            "has beside its image's, such as _mask"
+        )
     images, image_faults = _images(place.images, mask_folder, image_suffix, options)
     masks, mask_faults = options.find(mask_folder, stored)
     empty = [
-        f"{where} holds no picture" + (f" that fits dataset.{option}={suffix}" if suffix else "")
+        f"{where} holds no picture" + (f" that fits dataset.{option}={suffix}" if suffix else _instead(where))
         for where, found, option, suffix in (
             (place.images, images, "image_suffix", image_suffix),
             (mask_folder, masks, "mask_suffix", options.suffix),
@@ -131,6 +137,13 @@ def _samples(
         ImageSample(before + stem, before + stem, image, mask, UNMEASURED, place.part) for stem, image, mask in pairs
     ]
     return samples, [*image_faults, *mask_faults, *(empty or pair_faults)]
+
+
+def _instead(folder: Path) -> str:
+    """What it holds, ` (214 .avif, 1 .txt)`."""
+    suffixes = Counter(path.suffix.lower() for path in folder.rglob("*") if path.suffix and path.is_file())
+    told = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(3))
+    return f" ({told})" if told else ""
 
 
 def _images(folder: Path, mask_folder: Path, suffix: str | None, options: MaskOptions) -> Found:

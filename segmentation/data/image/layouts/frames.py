@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 
 from segmentation.data.fingerprint import fingerprint
-from segmentation.data.image.files import PixelFormat, Size, in_range
+from segmentation.data.image.files import PixelFormat, Size
+from segmentation.data.image.pixels import in_range
 from segmentation.data.image.source import ImageSample, read_picture
 from segmentation.data.kept import keep_arrays, read_arrays
 from segmentation.errors import UserError
 from segmentation.runtime.console import progress_bar
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what is wrong with a file is told in one line of ours
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 NEAR = 32  # frames that are sooner read than sought: a seek decodes from the last key frame on
 ESTIMATED = 2  # frames: some formats tell a duration instead of a number

@@ -92,8 +92,8 @@ def _read(file: Path) -> tuple[list[tuple[str, Mapping[str, Any]]], Spec]:
             f'{file} is no readable manifest ({error!r}): expected {{"classes": [...], "samples": [{{"image": ..., '
             '"mask": ..., "split": ...}, ...]}'
         ) from error
-    header = text.partition("\n")[0]
-    table = csv.DictReader(text.splitlines(), delimiter=";" if header.count(";") > header.count(",") else ",")
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    table = csv.DictReader(text.splitlines(), delimiter=delimiter)
     return [(f"{file.name} line {table.line_num}", row) for row in table], None
 
 

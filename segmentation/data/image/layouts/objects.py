@@ -12,7 +12,15 @@ from pathlib import Path
 from segmentation.data.class_list import Spec
 from segmentation.data.image.labels.per_class import painting
 from segmentation.data.image.labels.regions import MaskFile, Region, painted_labels
-from segmentation.data.image.layouts.pairing import PART_WORDS, data_folder, find_folder, finished, folders, pictures
+from segmentation.data.image.layouts.pairing import (
+    PART_WORDS,
+    data_folder,
+    find_folder,
+    finished,
+    folders,
+    pictures,
+    stem_below,
+)
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.errors import UserError
 
@@ -51,12 +59,13 @@ def objects(
     masks: dict[str, Named] = {}
     tables: dict[str, list[Path]] = {}
     for key, image in found.items():
-        if (object_folder / key).is_dir():
-            masks[key], tables[key], strange = _named(object_folder / key)
+        place = object_folder / stem_below(image, image_folder)
+        if place.is_dir():
+            masks[key], tables[key], strange = _named(place)
             faults += strange
         else:
-            faults.append(f"{image} has no folder of masks {object_folder / key}")
-    expected = {object_folder / key for key in found}
+            faults.append(f"{image} has no folder of masks {place}")
+    expected = {object_folder / stem_below(image, image_folder) for image in found.values()}
     faults += [f"{place} has no image in {image_folder}" for place in _others(object_folder, expected)]
     names = sorted({name for named in masks.values() for name, _ in named})
     labels = painted_labels(classes, folder, ignore_index, names, background, f"threshold {threshold}")

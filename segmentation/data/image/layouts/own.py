@@ -13,8 +13,9 @@ import numpy as np
 from segmentation.classes import Classes
 from segmentation.data.class_list import Spec, class_list
 from segmentation.data.faults import refuse
-from segmentation.data.image.files import PixelFormat, Size, in_range
+from segmentation.data.image.files import PixelFormat, Size
 from segmentation.data.image.labels.index import IndexDecoder
+from segmentation.data.image.pixels import in_range, with_channels
 from segmentation.data.image.source import ImageSample, ImageSource, StoredValue
 from segmentation.errors import UserError
 from segmentation.runtime.console import progress_bar
@@ -106,15 +107,14 @@ class Items:
         assert sample.frame is not None
         image, mask = self.pair(sample.frame)
         _last.mask = self.dataset, sample.frame, mask
-        image = image if image.ndim == 3 else image[..., None]
-        if pixels.channels == 3 and image.shape[2] in (1, 4):
-            image = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[..., :3]
+        image = in_range(image if image.ndim == 3 else image[..., None], pixels.max_value)
+        image = with_channels(image, pixels.channels)
         if image.shape[2] != pixels.channels:
             raise UserError(
                 f"{type(self.dataset).__qualname__}[{sample.frame}] returned an image {_told(image)}: expected "
                 f"{pixels.channels} channels (dataset.in_channels)"
             )
-        return np.ascontiguousarray(in_range(image, pixels.max_value))
+        return np.ascontiguousarray(image)
 
 
 @dataclass(frozen=True)

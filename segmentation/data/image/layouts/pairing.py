@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +50,7 @@ def find_folder(parent: Path, *names: str) -> Path | None:
 
 def pictures(folder: Path, below: bool = False) -> Found:
     """Picture files by stem, and the faults: two of one stem, and folders that cannot be read. With those in
-    sub-folders (`below`), the key is `sub/stem`. What is hidden or no picture is passed over.
+    sub-folders (`below`), the key is `sub/stem`. What is hidden or no picture is passed over. Keys are `composed`.
     """
     found: dict[str, Path] = {}
     faults: list[str] = []
@@ -65,11 +66,17 @@ def pictures(folder: Path, below: bool = False) -> Found:
             stem, _, suffix = name.rpartition(".")
             if not stem or name.startswith(".") or f".{suffix.lower()}" not in SUFFIXES:
                 continue
-            if before + stem in found:
-                told = f"{parent} holds {found[before + stem].name} and {name}: two pictures of one name"
-                faults.append(FileFault(told, found[before + stem], parent / name))
-            found[before + stem] = parent / name
+            key = composed(before + stem)
+            if key in found:
+                told = f"{parent} holds {found[key].name} and {name}: two pictures of one name"
+                faults.append(FileFault(told, found[key], parent / name))
+            found[key] = parent / name
     return found, faults
+
+
+def composed(name: str) -> str:
+    """Letters with accents as one character each: some systems write two, and both look the same."""
+    return unicodedata.normalize("NFC", name)
 
 
 def stem_below(path: Path, folder: Path) -> str:

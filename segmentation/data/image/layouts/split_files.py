@@ -1,5 +1,8 @@
 """A folder of images, a folder of masks, and text files that say which belong to train, val and test."""
 
+import logging
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +13,14 @@ from segmentation.data.class_list import Spec
 from segmentation.data.faults import refuse
 from segmentation.data.image.files import SUFFIXES
 from segmentation.data.image.labels.masks import MaskOptions
-from segmentation.data.image.layouts.pairing import data_folder, finished, fitting, pictures, stem_below
+from segmentation.data.image.layouts.pairing import composed, data_folder, finished, fitting, pictures, stem_below
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.data.splits import SPLITS
 from segmentation.errors import UserError
+
+COMMENT = re.compile(r"(^|\s)#.*")  # names may hold a #
+BETWEEN = re.compile(r"\s*,\s*|\s+")  # an image and its mask
+log = logging.getLogger("segmentation")
 
 
 @dataclass(frozen=True)
@@ -56,9 +63,9 @@ def split_files(
 ) -> ImageSource:
     """The images that `train.txt`, and `val.txt` and `test.txt` where they exist, name in `lists_dir`.
 
-    A line is an image's stem, its name, or `image mask`, whose paths start in the two folders or in `root`; empty lines
-    and what follows a # are passed over. The mask options are those of `MaskOptions`, `group` and
-    `image_suffix` are as for `folder`.
+    A line is an image's stem, its name, or `image mask`, whose paths start in the two folders or in `root`, with a
+    slash before them or not; empty lines and what follows a # after a blank are passed over. The mask options are those
+    of `MaskOptions`, `group` and `image_suffix` are as for `folder`.
     Raises `UserError` with all faults of all files together.
     """
     options = MaskOptions(mask_format, threshold, remap, mask_suffix, ignore_void)
@@ -86,11 +93,13 @@ def _entries(folder: Path) -> Iterator[Entry]:
         )
     for part in SPLITS:
         path = folder / f"{part}.txt"
-        for number, line in enumerate(_lines(path) if path.is_file() else (), start=1):
-            text = line.partition("#")[0].strip()
-            if text:
-                found = True
-                yield Entry(text, part, f"{path.name} line {number}")
+        lines = _lines(path) if path.is_file() else []
+        texts = [COMMENT.sub("", line).strip().replace("\\", "/") for line in lines]
+        entries = [Entry(text, part, f"{path.name} line {number}") for number, text in enumerate(texts, 1) if text]
+        if part == "val" and path.is_file() and not entries:
+            log.warning("%s names no image: val is taken of train", path)
+        found = found or bool(entries)
+        yield from entries
     if not found:
         raise UserError(f"{folder}/train.txt names no image: expected a stem, a name, or `image mask` on each line")
 
@@ -120,10 +129,8 @@ def _look(
 def _sample(entry: Entry, where: Folders) -> ImageSample | str:
     """Or what is not there."""
     image = _image(entry.text, where)
-    if image is None and " " in " ".join(entry.text.replace(",", " ").split()):
-        return _pair(entry, where)
     if image is None:
-        return f"{entry.place}: there is no image {entry.text} in {where.images}"
+        return _pair(entry, where)
     key = _key(image, where)
     mask = where.masks_by_stem.get(key)
     if mask is None:
@@ -132,25 +139,44 @@ def _sample(entry: Entry, where: Folders) -> ImageSample | str:
 
 
 def _pair(entry: Entry, where: Folders) -> ImageSample | str:
-    first, second = entry.text.replace(",", " ").split(maxsplit=1)
-    image, mask = _image(first, where), _file(second, where.masks, where) or where.masks_by_stem.get(second)
-    if image is None:
-        return f"{entry.place}: there is no image {first} in {where.images}"
-    if mask is None:
-        return f"{entry.place}: there is no mask {second} in {where.masks}"
-    key = _key(image, where)
-    return ImageSample(key, key, image, mask, UNMEASURED, entry.part)
+    """Cut at the first blank or comma that has an image before it and a mask after it: names may hold some too."""
+    cuts = [(entry.text[: cut.start()], entry.text[cut.end() :]) for cut in BETWEEN.finditer(entry.text)]
+    without_mask = None
+    for first, second in cuts:
+        image, mask = _image(first, where), _named(second, where.masks, where.masks_by_stem, where)
+        if image is not None and mask is not None:
+            key = _key(image, where)
+            return ImageSample(key, key, image, mask, UNMEASURED, entry.part)
+        if image is not None:
+            without_mask = f"{entry.place}: there is no mask {second} in {where.masks}"
+    return without_mask or f"{entry.place}: there is no image {cuts[0][0] if cuts else entry.text} in {where.images}"
 
 
 def _image(name: str, where: Folders) -> Path | None:
-    return _file(name, where.images, where) or where.images_by_stem.get(name)
+    return _named(name, where.images, where.images_by_stem, where)
+
+
+def _named(name: str, folder: Path, by_stem: Mapping[str, Any], where: Folders) -> Any | None:
+    """What is called `name` in `folder`, by its file name or its stem."""
+    below = [path for path in _places(name, where.root) if path.is_relative_to(folder)]
+    stems = (name, *(path.relative_to(folder).as_posix() for path in below))
+    return _file(name, folder, where) or next((by_stem[stem] for stem in map(composed, stems) if stem in by_stem), None)
+
+
+def _places(name: str, *bases: Path) -> list[Path]:
+    """Where it may be, its accents as they are or as other systems write them; last, a slash before it may stand for
+    the root of the data.
+    """
+    names = dict.fromkeys((name, composed(name), unicodedata.normalize("NFD", name)))
+    places = [*((base, each) for base in bases for each in names), *((bases[-1], each.lstrip("/")) for each in names)]
+    return [base / each for base, each in places]
 
 
 def _file(name: str, folder: Path, where: Folders) -> Path | None:
     """A picture by its name; not by its stem, which may be a folder's name too."""
     if Path(name).suffix.lower() not in SUFFIXES:
         return None
-    return next((base / name for base in (folder, where.root) if (base / name).is_file()), None)
+    return next((path for path in _places(name, folder, where.root) if path.is_file()), None)
 
 
 def _key(image: Path, where: Folders) -> str:

@@ -4,6 +4,7 @@
 <root>/0001.jpg, ... or <root>/a/0001.jpg, ...      a folder of pictures is a video
 """
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +16,13 @@ from segmentation.data.class_list import Spec, class_list
 from segmentation.data.image.files import stored_size
 from segmentation.data.image.labels.masks import MaskOptions
 from segmentation.data.image.labels.unlabelled import NoLabels
+from segmentation.data.image.layouts.folder import MASKS
 from segmentation.data.image.layouts.frames import VIDEO_SUFFIXES, Clock, FrameReader, look_at
 from segmentation.data.image.layouts.pairing import accepted, data_folder, fitting, folders, pictures
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource, Labels, measured
 from segmentation.errors import UserError
 
+log = logging.getLogger("segmentation")
 UNKNOWN = Classes(("unknown",), ((128, 128, 128),))  # of frames without labels
 
 
@@ -91,9 +94,7 @@ def _recordings(place: Path, masks_in: Path | None, image_suffix: str | None) ->
     if files:
         return _of_files(files)
     inner = [place] if pictures(place)[0] else folders(place)
-    found = [
-        _of_pictures(folder, image_suffix) for folder in inner if masks_in is None or not folder.samefile(masks_in)
-    ]
+    found = [_of_pictures(folder, image_suffix) for folder in inner if not _holds_masks(folder, place, masks_in)]
     videos = [video for video, _ in found if video.samples]
     if not videos:
         raise UserError(
@@ -101,6 +102,16 @@ def _recordings(place: Path, masks_in: Path | None, image_suffix: str | None) ->
             "found neither"
         )
     return videos, [fault for _, faults in found for fault in faults]
+
+
+def _holds_masks(folder: Path, place: Path, masks_in: Path | None) -> bool:
+    """The folder of labels, or without one a folder in `place` that is called as masks are."""
+    if masks_in is not None:
+        return folder.samefile(masks_in)
+    if folder == place or folder.name.lower() not in MASKS:
+        return False
+    log.warning("%s is no video but masks, by its name: dataset.labels=%s makes use of them", folder, folder.name)
+    return True
 
 
 def _of_files(files: Sequence[Path]) -> tuple[list[Recording], list[str]]:
@@ -165,10 +176,14 @@ def _masks(
         of_number = {_number(sample, first_number): sample.key for sample in video.samples}
         if len(of_number) < len(video.samples):
             wrong.append(f"{video.path}: the pictures' names do not end in numbers of their own")
+        numbers = {_last_number(stem) for stem in found}
+        from_one = video.clock is not None and first_number == 0 and len(of_number) in numbers and 0 not in numbers
+        advice = "; if the numbers begin with 1, set dataset.first_number=1" if from_one else ""
         for stem, mask in found.items():
             key = of_number.get(_last_number(stem))
             if key is None:
-                wrong.append(f"{labels}: the mask {stem} is of no frame of {video.path}, which has {len(of_number)}")
+                frames = f"{video.path}, which has {len(of_number)}"
+                wrong.append(f"{labels}: the mask {stem} is of no frame of {frames}{advice}")
             elif key in masks:
                 wrong.append(f"{labels}: the mask {stem} is the second one of {key}")
             else:

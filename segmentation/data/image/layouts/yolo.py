@@ -73,7 +73,8 @@ def yolo(
         for sample in samples:
             label = listed[sample.key].label
             regions, line_faults, rectangles = _read(label, sample.size, ids) if label.is_file() else ([], [], 0)
-            painted.append(replace(sample, mask=Painting(tuple(regions), (label,) if label.is_file() else ())))
+            files = (file, label) if label.is_file() else (file,)  # a line says a number, data.yaml of which class
+            painted.append(replace(sample, mask=Painting(tuple(regions), files)))
             faults += line_faults
             boxes += rectangles
             bar.advance()
@@ -129,6 +130,9 @@ def _listed(content: Mapping[str, Any], file: Path, base: Path) -> tuple[dict[st
     for part in SPLITS:
         entries = content.get(part) or []
         for entry in [entries] if isinstance(entries, str) else entries:
+            if part == "test" and _place(str(entry), base) is None:  # as data sets are published, test images held back
+                log.warning("%s, named in %s, is not there: nothing of it is in the test split", base / entry, file)
+                continue
             images, image_faults = _images(str(entry), file, base)
             faults += image_faults
             for image in images:
@@ -140,9 +144,14 @@ def _listed(content: Mapping[str, Any], file: Path, base: Path) -> tuple[dict[st
     return listed, faults
 
 
+def _place(entry: str, base: Path) -> Path | None:
+    """Where an entry of data.yaml is; it may go up one folder too many."""
+    return next((place for place in (base / entry, base / entry.removeprefix("../")) if place.exists()), None)
+
+
 def _images(entry: str, file: Path, base: Path) -> tuple[list[Path], list[str]]:
-    """Those that an entry of data.yaml names, a folder or a text file; it may go up one folder too many."""
-    place = next((place for place in (base / entry, base / entry.removeprefix("../")) if place.exists()), None)
+    """Those that an entry of data.yaml names, a folder or a text file."""
+    place = _place(entry, base)
     if place is None:
         return [], [f"{base / entry}, named in {file}, is not there"]
     if place.is_dir():
@@ -151,7 +160,7 @@ def _images(entry: str, file: Path, base: Path) -> tuple[list[Path], list[str]]:
         faults += _labels_without_image(images)
     else:
         try:
-            lines = [line.strip() for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
+            lines = [line.strip() for line in place.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
         except (OSError, ValueError) as error:
             return [], [f"{place}, named in {file}, is no text file of images ({error})"]
         named = [place.parent / line if (place.parent / line).is_file() else base / line for line in lines]
@@ -187,7 +196,7 @@ def _labels_without_image(images: Sequence[Path]) -> Iterator[str]:
 def _read(file: Path, size: Size, ids: Mapping[int, int]) -> tuple[list[Region], list[str], int]:
     """The regions of a picture of (height, width), the faults of the lines, and how many regions are boxes."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         return [], [f"{file} cannot be read ({error})"], 0
     regions, faults, boxes = [], [], 0

@@ -71,6 +71,22 @@ def test_image_and_mask_stay_together_and_inputs_as_they_were(name: str) -> None
 
 
 @pytest.mark.parametrize("name", MIXES)
+@pytest.mark.parametrize("partner_is_deep", [False, True])
+def test_images_of_bytes_and_of_floats_are_brought_together(name: str, partner_is_deep: bool) -> None:
+    for seed in range(10):
+        pair, partner = ids(seed), ids(seed + 1000)
+        made = MIXES[name](
+            pair if partner_is_deep else floats(pair), floats(partner) if partner_is_deep else partner, rng(seed)
+        )
+        assert made[0].dtype == np.float32
+        np.testing.assert_allclose(made[0][..., 0] * 255, made[1], atol=1e-3)
+
+
+def floats(pair: Pair) -> Pair:
+    return pair[0].astype(np.float32) / np.float32(255), pair[1]
+
+
+@pytest.mark.parametrize("name", MIXES)
 def test_what_is_ignored_becomes_no_class(name: str) -> None:
     """Images are 0 where they are not ignored: a bright pixel was ignored before and is so still."""
     for seed in range(50):

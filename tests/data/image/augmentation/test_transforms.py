@@ -271,7 +271,6 @@ NEEDED: dict[str, dict[str, Any]] = {
     "SmallestMaxSize": {"max_size": 50},
     "Crop": {"x_max": 50, "y_max": 40},
     "CropAndPad": {"percent": [-0.1, 0.2]},
-    "GridElasticDeform": {"num_grid_xy": [4, 4], "magnitude": 5},
     "RandomResizedCrop": {"size": [40, 56]},
     "RandomSizedCrop": {"size": [40, 56], "min_max_height": [30, 50]},
     "PadIfNeeded": {"min_height": 70, "min_width": 90},
@@ -293,7 +292,7 @@ def test_whatever_the_transform_masks_follow_and_stay_ids(name: str) -> None:
     made = transforms_of([{name: {**NEEDED.get(name, {}), "p": 1}}], 255)
     only_light = issubclass(getattr(albumentations, name), albumentations.ImageOnlyTransform)
     compared = 0
-    for seed in range(8):
+    for seed in range(12):  # some fill masks with few seeds only
         image, mask = encoded(seed)
         new_image, new_mask = made(image, mask, seed)
         assert new_image.shape[:2] == new_mask.shape
@@ -327,6 +326,7 @@ def test_whatever_the_transform_masks_follow_and_stay_ids(name: str) -> None:
         ([{"RandomScale": {"area_for_downscale": "image_mask"}}], "class ids have no mean"),
         (["Normalize"], "Normalize cannot be used, the model scales by itself"),
         (["Morphological"], "Morphological cannot be used, it changes class ids"),
+        (["GridElasticDeform"], "GridElasticDeform cannot be used, it fills masks with class 0"),
         (["RandomCrop3D"], "RandomCrop3D is no transform"),
         (["Compose"], "Compose is no transform"),
         ([{"HorizontalFlip": {}, "VerticalFlip": {}}], "expected a name, or one name with its parameters"),

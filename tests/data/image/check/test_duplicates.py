@@ -89,3 +89,12 @@ def test_near_copies_of_one_video_are_told_as_such() -> None:
 def test_an_empty_part_has_no_copies(parts: Mapping[str, Sequence[str]]) -> None:
     images = scan({"a": 1, "b": 2}, {"a": 20, "b": 21})
     assert findings(images, **{part: [sample(key) for key in keys] for part, keys in parts.items()}) == []
+
+
+def test_of_many_copies_six_are_told_of_every_part_one() -> None:
+    keys = [f"{number:02d}" for number in range(20)]
+    (across,) = findings(scan(dict.fromkeys(keys, 1)), train=[sample(key) for key in keys[:-1]], val=[sample(keys[-1])])
+    (example,) = across.examples
+    assert example.keys == ("00", "19", "01", "02", "03", "04")
+    assert example.text.startswith("00 (train) = 19 (val) = 01 (train)")
+    assert example.text.endswith("04 (train) and 14 more")

@@ -1,12 +1,15 @@
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from segmentation.classes import Classes
 from segmentation.data.image.check.findings import Finding, Severity
-from segmentation.data.image.check.masks import mask_findings
+from segmentation.data.image.check.masks import _lossy, mask_findings
 from segmentation.data.image.layouts.david import david
 from segmentation.data.image.layouts.folder import folder
 from segmentation.data.image.scan import scan_masks
@@ -94,7 +97,6 @@ def test_black_and_white_as_colours_is_a_binary_mask(tmp_path: Path) -> None:
     black_and_white = np.repeat(random_ids(0, (20, 50), 2)[..., None] * np.uint8(255), 3, axis=2)
     finding = found(palette(tmp_path, mask=black_and_white))["binary mask"]
     assert finding.severity is Severity.FAULT
-    assert "dataset.mask_format=binary" in finding.message
 
 
 def test_255_as_an_id_is_a_binary_mask_where_it_is_not_ignored(tmp_path: Path) -> None:
@@ -212,3 +214,39 @@ def test_colours_are_the_classes_own(tmp_path: Path) -> None:
     write_picture(tmp_path / "Images/v/a.png", random_image(0, (1, 10)))
     finding = found(david(str(tmp_path), classes.to_entries()))["unknown colours"]
     assert "nearest class green" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "lossy"),
+    [
+        (".jpg", {}, True),
+        (".webp", {"quality": 80}, True),
+        (".webp", {"lossless": True}, False),
+        (".png", {}, False),
+    ],
+)
+def test_lossy_masks_are_known_by_their_bytes_whatever_their_name(
+    tmp_path: Path, suffix: str, options: dict[str, Any], lossy: bool
+) -> None:
+    indices(tmp_path, ["a", "b"], a=random_ids(0, (20, 50), 2))
+    mask = Image.fromarray(random_ids(0, (20, 50), 2)).convert("RGB" if suffix == ".webp" else "L")
+    mask.save(tmp_path / f"mask{suffix}", **options)
+    (tmp_path / f"mask{suffix}").rename(tmp_path / "masks/train/a.png")
+    source = folder(str(tmp_path), classes=["a", "b"])
+    assert [finding.kind for finding in _lossy(source)] == ["lossy mask"] * lossy
+
+
+def test_numbers_that_a_remap_does_not_name_are_told_as_such(tmp_path: Path) -> None:
+    indices(tmp_path, ["a", "b"], a=np.full((20, 50), 9, np.uint8))
+    source = folder(str(tmp_path), classes=["a", "b"], remap={7: "a", 8: "b"})
+    message = found(replace(source, options=frozenset({"remap"})))["ids outside the classes"].message
+    assert message.startswith("numbers that dataset.remap does not name, in 1 mask")
+
+
+@pytest.mark.parametrize("options", [frozenset[str](), frozenset({"mask_format", "threshold"})])
+def test_options_are_advised_where_there_are_some(tmp_path: Path, options: frozenset[str]) -> None:
+    halves = np.tile(np.array([0, 255], np.uint8), (20, 25))
+    binary = replace(indices(tmp_path / "binary", ["a", "b"], a=halves), options=options)
+    empty = replace(indices(tmp_path / "empty", ["a", "b"], a=np.zeros((20, 50), np.uint8)), options=options)
+    for kind, source in (("binary mask", binary), ("empty mask", empty)):
+        assert ("dataset.mask_format" in found(source)[kind].message) is bool(options)

@@ -184,10 +184,11 @@ def test_a_mask_with_more_channels_is_named_when_it_is_read(parts: Path) -> None
 def test_folders_that_hold_no_picture_are_named(tmp_path: Path) -> None:
     image(tmp_path, "images/a.png")
     (tmp_path / "labels").mkdir()
-    (tmp_path / "labels" / "a.txt").touch()
+    for name in ("a.avif", "b.AVIF", "c.txt"):
+        (tmp_path / "labels" / name).touch()
     assert told(tmp_path) == [
         f"dataset.root={tmp_path} has 1 fault: mend or remove these",
-        f"  - {tmp_path / 'labels'} holds no picture",
+        f"  - {tmp_path / 'labels'} holds no picture (2 .avif, 1 .txt)",
     ]
 
 
@@ -204,3 +205,12 @@ def test_a_missing_root_and_missing_classes_are_told(tmp_path: Path, parts: Path
     assert told(tmp_path / "nowhere")[0].startswith(f"dataset.root={tmp_path / 'nowhere'} cannot be read")
     with pytest.raises(UserError, match=r"dataset\.classes is not given"):
         folder(str(parts))
+
+
+def test_images_and_masks_in_one_folder_need_a_suffix(tmp_path: Path) -> None:
+    for suffix in ("jpg", "png"):
+        write_picture(tmp_path / f"a.{suffix}", random_image(0, (4, 6)))
+    with pytest.raises(UserError) as error:
+        folder(str(tmp_path), images=".", masks=".", classes=["a", "b"])
+    assert "set dataset.mask_suffix" in str(error.value)
+    assert "\n" not in str(error.value)

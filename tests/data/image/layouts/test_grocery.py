@@ -56,6 +56,12 @@ def test_a_table_with_classes_beside_it(root: Path) -> None:
     np.testing.assert_array_equal(source.read_mask(source.samples[0]), IDS)
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_delimiters_of_tables(root: Path, delimiter: str) -> None:
+    manifest(root, delimiter.join(("image", "mask", "split")), delimiter.join(("images/a.jpg", "masks/a.png", "train")))
+    assert [sample.key for sample in grocery(str(root), classes=["shelf", "milk", "bread"]).samples] == ["images/a"]
+
+
 def test_a_json_with_its_classes(root: Path) -> None:
     rows = [{"image": f"images/{stem}.jpg", "mask": f"masks/{stem}.png", "split": "train"} for stem in "ab"]
     content = {"classes": ["shelf", {"name": "milk", "color": [1, 2, 3]}, "bread"], "samples": rows}

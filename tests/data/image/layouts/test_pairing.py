@@ -56,6 +56,11 @@ def test_two_pictures_of_one_stem_are_a_fault_in_one_folder_alone(tmp_path: Path
     assert faults == [f"{tmp_path} holds a.jpg and a.png: two pictures of one name"]
 
 
+def test_accents_of_two_characters_are_those_of_one(tmp_path: Path) -> None:
+    touch(tmp_path, "e\u0301.png")
+    assert pictures(tmp_path) == ({"\u00e9": tmp_path / "e\u0301.png"}, [])
+
+
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [

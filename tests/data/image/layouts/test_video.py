@@ -217,3 +217,21 @@ def test_nothing_that_is_a_video_is_told(tmp_path: Path) -> None:
     assert f"dataset.root={tmp_path / 'nowhere'}" in told(tmp_path / "nowhere")
     write_video(tmp_path / "a.mp4", 2)
     assert "dataset.labels=masks: there is no such folder" in told(tmp_path, labels="masks", classes=CLASSES)
+
+
+def test_a_folder_of_masks_beside_the_frames_is_no_video(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_frames(tmp_path / "frames", "1.jpg", "2.jpg")
+    write_mask(tmp_path / "Masks/1.png", 0)
+    assert {sample.group for sample in video(str(tmp_path)).samples} == {"frames"}
+    assert "dataset.labels=Masks makes use of them" in caplog.text
+    assert {sample.group for sample in video(str(tmp_path / "Masks")).samples} == {"Masks"}
+
+
+@pytest.mark.parametrize(("numbers", "advised"), [((1, 2, 3), True), ((0, 1, 2, 3), False), ((1, 9), False)])
+def test_masks_numbered_from_one_are_recognized(tmp_path: Path, numbers: tuple[int, ...], advised: bool) -> None:
+    write_video(tmp_path / "a.mp4", 3)
+    for number in numbers:
+        write_mask(tmp_path / "labels" / f"{number}.png", 1)
+    message = told(tmp_path, labels="labels", classes=CLASSES)
+    assert f"the mask {numbers[-1]} is of no frame" in message
+    assert ("set dataset.first_number=1" in message) is advised

@@ -35,8 +35,8 @@ def test_polygons_are_painted_where_the_yaml_says(tmp_path: Path) -> None:
     expected[3:, 2:6] = 1
     for sample, class_id in zip(source.samples, (2, 0, 1, 0), strict=True):
         assert source.read_mask(sample).tolist() == (expected * class_id).tolist()
-    assert source.labels.files(source.samples[0]) == (tmp_path / "labels" / "train" / "a.txt",)
-    assert source.labels.files(source.samples[3]) == ()
+    assert source.labels.files(source.samples[0])[1:] == (tmp_path / "labels" / "train" / "a.txt",)
+    assert source.labels.files(source.samples[3])[1:] == ()
 
 
 def test_without_a_background_the_rest_is_ignored(tmp_path: Path) -> None:
@@ -62,6 +62,16 @@ def test_names_as_a_list_and_by_number(tmp_path: Path, names: str) -> None:
     write_yolo(tmp_path, {"train/a": f"1 {SQUARE}\n"}, names)
     source = yolo(str(tmp_path))
     assert source.classes.names[source.read_mask(source.samples[0])[4, 3]] == "person"
+
+
+def test_counts_of_other_numbers_are_not_taken_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_yolo(tmp_path, {"train/a": f"1 {SQUARE}\n"}, "{0: car, 1: person}")
+    classes = ["background", "car", "person"]
+    assert scan_masks(yolo(str(tmp_path), classes=classes)).counts.tolist() == [[36, 0, 12, 0]]
+    data = tmp_path / "data.yaml"
+    data.write_text(data.read_text(encoding="utf-8").replace("{0: car, 1: person}", "[person, car]"), encoding="utf-8")
+    assert scan_masks(yolo(str(tmp_path), classes=classes)).counts.tolist() == [[36, 12, 0, 0]]
 
 
 def test_folders_in_parts_first_and_the_path_one_too_high_as_exports_have_it(tmp_path: Path) -> None:
@@ -195,6 +205,12 @@ def test_absent_folders_lists_and_images_are_told(tmp_path: Path) -> None:
     assert f"{tmp_path / 'empty'}, named in {tmp_path / 'data.yaml'}, has no images" in message
 
 
+def test_an_absent_test_folder_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_yolo(tmp_path, {"train/a": f"0 {SQUARE}"}, more="test: images/test")
+    assert [sample.part for sample in yolo(str(tmp_path)).samples] == ["train"]
+    assert f"{tmp_path / 'images/test'}, named in {tmp_path / 'data.yaml'}, is not there" in caplog.text
+
+
 def test_two_images_of_one_stem_and_one_image_in_two_parts_are_told(tmp_path: Path) -> None:
     write_yolo(tmp_path, {"train/a": f"0 {SQUARE}"}, more="val: images/train")
     assert "of train and" in told(tmp_path)
@@ -216,3 +232,12 @@ def test_real_defects() -> None:
     shows = [bool(sample.mask.regions) for sample in source.samples]
     assert (counts[:, 1] > 0).tolist() == shows
     assert 0.001 < counts[:, 1].sum() / counts.sum() < 0.01
+
+
+def test_marks_before_the_texts(tmp_path: Path) -> None:
+    write_yolo(tmp_path, {"train/a": f"1 {SQUARE}\n"})
+    (tmp_path / "list.txt").write_text("images/train/a.png\n", encoding="utf-8-sig")
+    (tmp_path / "data.yaml").write_text("train: list.txt\nnames: [car, person]\n", encoding="utf-8-sig")
+    (tmp_path / "labels/train/a.txt").write_text(f"1 {SQUARE}\n", encoding="utf-8-sig")
+    (sample,) = yolo(str(tmp_path)).samples
+    assert len(sample.mask.regions) == 1
