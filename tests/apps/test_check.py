@@ -302,6 +302,13 @@ def test_a_split_file_of_other_data_is_a_finding(checked: Checked, tmp_path: Pat
     assert "train/none" in split.line()
 
 
+def test_a_split_without_val_and_samples_of_no_part_are_findings(checked: Checked, tmp_path: Path) -> None:
+    drawn(tmp_path / "data")
+    (tmp_path / "split.json").write_text('{"train": ["train0"]}')
+    findings = checked(tmp_path / "data", f"dataset.split_file={tmp_path / 'split.json'}")
+    assert {"no validation split", "unused sample"} <= {finding.kind for finding in findings}
+
+
 def test_a_check_writes_no_split_unless_it_is_asked_to(checked: Checked, tmp_path: Path) -> None:
     drawn(tmp_path / "data")
     checked(tmp_path / "data", f"dataset.split_file={tmp_path / 'split.json'}")
@@ -347,6 +354,15 @@ def test_a_new_split_keeps_copies_together(method: str, checked: Checked, tmp_pa
     assert sorted(key for keys in written.values() for key in keys) == sorted(
         f"{image.parent.name}/{image.stem}" for image in images
     )
+
+
+def test_groups_that_are_listed_keep_their_copies(checked: Checked, tmp_path: Path) -> None:
+    drawn(tmp_path / "data")
+    shutil.copyfile(tmp_path / "data/train/train0_0000.jpg", tmp_path / "data/val/val0_0000.jpg")
+    shares = "dataset.split={train:[train0,train1],val:[val0],test:[val1]}"
+    kinds = {finding.kind for finding in checked(tmp_path / "data", f"write_split={tmp_path / 'split.json'}", shares)}
+    assert "duplicate across splits" in kinds
+    assert read_split(tmp_path / "split.json") == {"train": ["train0", "train1"], "val": ["val0"], "test": ["val1"]}
 
 
 def test_folds_are_written_beside_each_other_and_nothing_is_overwritten(checked: Checked, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def smp_model(
     smallest = 8 * divisor if architecture == "PAN" else divisor  # PAN halves the last features three times
     try:
         return freeze_unused(ImageModel(network, "encoder", _encoder_features, mean, std, divisor, smallest))
-    except (RuntimeError, TypeError) as error:  # what timm raises for sizes other than its own
+    except (AssertionError, RuntimeError, TypeError) as error:  # what timm raises for sizes other than its own
         raise UserError(
             f"model.encoder_name={encoder_name}: {architecture} cannot run it on images of any size "
             f"({' '.join(str(error).split())}); choose another encoder"

@@ -45,7 +45,7 @@ UNREADABLE: Look = ((0, 0), bytes(DIGEST_BYTES), np.zeros(HASH_BYTES, np.uint8),
 def scan_images(source: ImageSource, advance: Callable[[], None] = lambda: None) -> ImageScan:
     """Read all images, several at a time, or take what an earlier scan of the same files found."""
     keys = tuple(sample.key for sample in source.samples)
-    name = _name(source, keys)
+    name = _name(source)
     kept = None if name is None else read_arrays(name)
     if kept is not None and kept.keys() == {"sizes", "digests", "hashes", "flat"}:
         return ImageScan(keys, **kept, errors={})
@@ -56,12 +56,13 @@ def scan_images(source: ImageSource, advance: Callable[[], None] = lambda: None)
     return scan
 
 
-def _name(source: ImageSource, keys: tuple[str, ...]) -> str | None:
+def _name(source: ImageSource) -> str | None:
     """What the scan is kept under; None where images are no files, of which nothing tells when they change."""
     files = {sample.image for sample in source.samples}
     if not all(file.is_file() for file in files):
         return None
-    return f"images-{fingerprint(files, keys, source.pixels)}"
+    wanted = [(sample.key, sample.image) for sample in source.samples]
+    return f"images-{fingerprint(files, wanted, source.pixels)}"
 
 
 def _scan(source: ImageSource, keys: tuple[str, ...], advance: Callable[[], None]) -> ImageScan:

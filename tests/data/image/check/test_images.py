@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -41,6 +42,18 @@ def test_the_digest_is_of_the_pixels_and_not_of_the_file(tmp_path: Path) -> None
     same = (scan.digests == scan.digests[0]).all(axis=1)
     assert same.tolist() == [True, True, False]
     assert scan.sizes.tolist() == [[40, 48]] * 3
+
+
+def test_samples_that_get_other_images_are_looked_at_anew(tmp_path: Path) -> None:
+    first, second = source_of(*(write_picture(tmp_path / f"{name}.png", scene(name)) for name in (0, 1))).samples
+    digests = [
+        scan_images(ImageSource("pictures", samples, NoLabels(CLASSES))).digests
+        for samples in (
+            (first, second),
+            (replace(first, image=second.image), replace(second, image=first.image)),
+        )
+    ]
+    np.testing.assert_array_equal(digests[0], digests[1][::-1])
 
 
 def test_pictures_of_other_shapes_with_the_same_bytes_are_not_the_same(tmp_path: Path) -> None:

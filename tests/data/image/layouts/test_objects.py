@@ -45,6 +45,11 @@ def test_classes_stand_in_the_names_of_files_or_folders(tmp_path: Path, names: t
     assert set(source.labels.files(sample)) == {tmp_path / "objects" / "a" / name for name in names}
 
 
+def test_names_with_accents_of_two_characters(tmp_path: Path) -> None:
+    (sample,) = objects(str(write_one(tmp_path, "car_0.png", key="e\u0301"))).samples
+    assert sample.key == "\u00e9"
+
+
 TABLES = {
     "metadata.csv": "id,area,class\n0,4,car\n1,8,bus\n",  # as SAM writes it, and a column more
     "classes.csv": "\ufeffFile_Name, Class\n0.png,car\n1.png,bus\n",
