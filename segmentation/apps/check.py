@@ -98,9 +98,6 @@ def _of_reader(noted: Noted) -> list[Finding]:
 
 def parts_now(dataset: DictConfig, source: ImageSource) -> tuple[Parts, list[Finding]]:
     """As training would split the data; nothing is written. All samples are `unsplit` where it cannot be split so."""
-    dataset = dataset.copy()
-    if dataset.split_file and not Path(dataset.split_file).is_file():
-        dataset.split_file = None
     try:
         return build_split(dataset, source), []
     except UserError as error:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from segmentation.errors import UserError, near
-from segmentation.models.image.encoders import EncoderFacts, encoders_like, facts_of
+from segmentation.models.image.encoders import EncoderFacts, encoders_like, facts_of, family_of
 from segmentation.runtime.console import ConsoleHandler, progress_bar, table_text
 
 log = logging.getLogger("segmentation")
@@ -41,10 +41,8 @@ def tell_encoders(pattern: str) -> str:
     """A table of the encoders that match. Raises `UserError` where none does."""
     names = encoders_like(pattern)
     if not names:
-        prefix = "tu-*" if pattern.startswith("tu-") else "*"
-        raise UserError(
-            f"{pattern}: no encoder has such a name; {near(pattern, encoders_like(prefix), 'tu-* are timm')}"
-        )
+        hint = near(pattern, encoders_like(family_of(pattern)), "tu-* are timm")
+        raise UserError(f"{pattern}: no encoder has such a name; {hint}")
     rows = []
     with progress_bar("encoders", len(names)) as bar:
         for name in names:

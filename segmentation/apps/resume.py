@@ -26,6 +26,11 @@ class Resumed:
     path: Path
     content: dict[str, Any]
 
+    @property
+    def folder(self) -> RunFolder:
+        """Of the run that it was written by."""
+        return RunFolder(self.path.parent.parent)
+
     def __str__(self) -> str:
         return f"{self.path} (epoch {self.content['progress']['epoch']})"
 
@@ -64,7 +69,7 @@ def find_checkpoint_to_resume(choice: str | None, folder: RunFolder) -> Resumed 
 
 def split_of(resumed: Resumed, source: ImageSource) -> dict[str, list[ImageSample]]:
     """The samples that the run had: another split would validate on what was trained on."""
-    splits = RunFolder(resumed.path.parent.parent).splits
+    splits = resumed.folder.splits
     if not splits.is_file():
         raise UserError(f"{splits} is missing: a resumed run keeps its split; put the file back or start a new run")
     return assign(source.samples, read_split(splits))
@@ -72,14 +77,14 @@ def split_of(resumed: Resumed, source: ImageSource) -> dict[str, list[ImageSampl
 
 def batch_size_of(resumed: Resumed) -> int:
     """What trainer.batch_size=auto came to when the run began."""
-    return int(read_written(RunFolder(resumed.path.parent.parent).config, OmegaConf.load).trainer.batch_size)
+    return int(read_written(resumed.folder.config, OmegaConf.load).trainer.batch_size)
 
 
 def resume(state: TrainState, resumed: Resumed, folder: RunFolder, cfg: DictConfig) -> None:
     """Raises `UserError` for a changed optimizer, whose state, rates included, comes from the checkpoint, and for
     another measure of what is best: the values that are compared with come from there as well.
     """
-    before = RunFolder(resumed.path.parent.parent).config
+    before = resumed.folder.config
     changes = differences(read_written(before, OmegaConf.load), cfg) if before.is_file() else []
     fixed = [change for change in changes if change.startswith(FIXED)]
     if fixed:

@@ -1,7 +1,5 @@
 """Model and loss."""
 
-from dataclasses import fields
-
 import torch
 from omegaconf import DictConfig
 from torch import nn
@@ -10,9 +8,7 @@ from segmentation.build.make import make, plain
 from segmentation.classes import Classes
 from segmentation.engine.options import TrainerOptions
 from segmentation.losses.base import Loss
-from segmentation.models.options import ModelOptions
-
-MODEL_SHARED = {field.name for field in fields(ModelOptions)}
+from segmentation.models.options import MODEL_SHARED, ModelOptions
 
 
 def build_model(

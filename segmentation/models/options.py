@@ -1,7 +1,7 @@
 """What every model can be told beside its own options."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from torch import nn
@@ -43,3 +43,6 @@ class ModelOptions:
             freeze_all_but(model, self.trainable)
         if self.gradient_checkpointing:
             checkpoint_blocks(encoder or model)
+
+
+MODEL_SHARED = {field.name for field in fields(ModelOptions)}  # keys of every model's YAML

@@ -26,6 +26,13 @@ from segmentation.apps.config.together import (
 from segmentation.errors import UserError, gathered
 
 GROUPS = ("model", "dataset", "augmentation", "optimizer", "scheduler", "loss", "trainer")
+OF_GROUP: dict[str, tuple[Callable[[Content], Iterator[str]], ...]] = {
+    "model": (model_faults,),
+    "dataset": (split_faults,),
+    "loss": (loss_faults, one_logit_faults, mask_faults),
+    "augmentation": (augmentation_faults,),
+    "trainer": (batch_faults, clip_faults, find_lr_faults),
+}
 TOP_LEVEL = {"seed", "experiment_name", *GROUPS}
 
 
@@ -116,17 +123,5 @@ def _group_faults(content: Content, groups: Iterable[str]) -> Iterator[str]:
         yield from key_faults(node, group)
         yield from value_faults(content, RULES, (group,))
         yield from band_faults(content, group)
-        if group == "model":
-            yield from model_faults(content)
-        if group == "dataset":
-            yield from split_faults(content)
-        if group == "loss":
-            yield from loss_faults(content)
-            yield from one_logit_faults(content)
-            yield from mask_faults(content)
-        if group == "augmentation":
-            yield from augmentation_faults(content)
-        if group == "trainer":
-            yield from batch_faults(content)
-            yield from clip_faults(content)
-            yield from find_lr_faults(content)
+        for faults_of in OF_GROUP.get(group, ()):
+            yield from faults_of(content)

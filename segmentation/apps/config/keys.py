@@ -9,9 +9,9 @@ from hydra.utils import get_object
 
 from segmentation.apps.config.content import Content
 from segmentation.build.data import DATASET_SHARED
-from segmentation.build.model import MODEL_SHARED
 from segmentation.build.training import GROUP_OPTIONS
 from segmentation.errors import unknown_key
+from segmentation.models.options import MODEL_SHARED
 
 HYDRA_KEYS = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 READ_BY_BUILD = {"model": MODEL_SHARED, "dataset": set(DATASET_SHARED), "optimizer": set(GROUP_OPTIONS)}

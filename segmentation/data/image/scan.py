@@ -2,9 +2,10 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -70,28 +71,39 @@ def scan_masks(source: ImageSource, advance: Callable[[], None] = lambda: None) 
 
 
 Look = tuple[np.ndarray, Size, NoClass | None]
+Seen = TypeVar("Seen")
 
 
 def _scan(source: ImageSource, keys: tuple[str, ...], advance: Callable[[], None]) -> MaskScan:
-    def look(sample: ImageSample) -> Look | str:
-        try:
-            return _look(source, sample)
-        except UserError as error:
-            return str(error)
-        finally:
-            advance()
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(look, source.samples))
     nothing: Look = (np.zeros(len(source.classes) + 1, np.int64), (0, 0), None)
-    looks = [nothing if isinstance(result, str) else result for result in results]
+    looks, errors = look_at_all(source.samples, lambda sample: _look(source, sample), nothing, advance)
     return MaskScan(
         keys,
         np.array([counts for counts, _, _ in looks], np.int64).reshape(len(keys), len(source.classes) + 1),
         np.array([size for _, size, _ in looks], np.int64).reshape(len(keys), 2),
         {key: unknown for key, (_, _, unknown) in zip(keys, looks, strict=True) if unknown is not None},
-        {key: result for key, result in zip(keys, results, strict=True) if isinstance(result, str)},
+        errors,
     )
+
+
+def look_at_all(
+    samples: Sequence[ImageSample], look: Callable[[ImageSample], Seen], nothing: Seen, advance: Callable[[], None]
+) -> tuple[list[Seen], dict[str, str]]:
+    """What `look` gives of each sample, several at a time; `nothing` of those that cannot be read, and why, by key."""
+    errors: dict[str, str] = {}
+
+    def look_at(sample: ImageSample) -> Seen:
+        try:
+            return look(sample)
+        except UserError as error:
+            errors[sample.key] = str(error)
+            return nothing
+        finally:
+            advance()
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        seen = list(pool.map(look_at, samples))
+    return seen, {sample.key: errors[sample.key] for sample in samples if sample.key in errors}
 
 
 def _look(source: ImageSource, sample: ImageSample) -> Look:

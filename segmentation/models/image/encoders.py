@@ -35,6 +35,11 @@ def encoders_like(pattern: str) -> list[str]:
     return [name for name in names if fnmatchcase(name, pattern)]
 
 
+def family_of(name: str) -> str:
+    """The pattern of all names from where `name` comes: timm's for a name from `tu-` on, else smp's."""
+    return "tu-*" if name.startswith("tu-") else "*"
+
+
 def facts_of(name: str) -> EncoderFacts:
     """Built without memory for its weights, where it can be."""
     try:

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,17 @@ from segmentation_models_pytorch.encoders.timm_vit import TimmViTEncoder
 from torch import Tensor
 
 from segmentation.errors import UserError, near, unknown_key
+from segmentation.models.image.encoders import encoders_like, family_of
 from segmentation.models.image.pixels import ImageModel, freeze_unused
 from segmentation.models.image.timm import any_size, block_features
 from segmentation.models.image.vit import Linear, ViTUPerNet
 from segmentation.models.image.weights import is_file_name, load_encoder_weights, told_when_unavailable
-from segmentation.models.options import ModelOptions
+from segmentation.models.options import MODEL_SHARED
 
 OURS: dict[str, type[SegmentationModel]] = {"Linear": Linear, "ViTUPerNet": ViTUPerNet}
 TIMM = ("tu-", "timm-")  # what smp takes from timm, by timm's own names
 SET_HERE = {"options", "num_classes", "in_channels", "classes", "kwargs"}  # parameters that are no key of the YAML
 NORMS_NOT_BUILT = ("instancenorm", "layernorm")  # smp has the names, and no decoder that can be built with them
-FOR_EVERY_MODEL = {field.name for field in fields(ModelOptions)}  # keys of the YAML that are no parameters here
 
 
 def smp_model(
@@ -96,7 +95,7 @@ def smp_faults(node: Mapping[str, Any]) -> Iterator[str]:
         yield f"architecture={architecture}: segmentation_models_pytorch has no model of that name"
     else:
         known = {name for takes in (smp_model, build) for name in inspect.signature(takes).parameters}
-        known = known - SET_HERE | FOR_EVERY_MODEL
+        known = known - SET_HERE | MODEL_SHARED
         for option in sorted(node.keys() - known):
             if _is_misspelt(option, str(encoder)):
                 yield unknown_key(option, known)
@@ -107,7 +106,7 @@ def smp_faults(node: Mapping[str, Any]) -> Iterator[str]:
     if node.get("aux_params") is not None:
         yield "aux_params: it is for a head that classifies whole images, which nothing here trains; leave it out"
     if not _is_encoder(str(encoder)):
-        hint = near(encoder, _encoders_like(str(encoder)), "known are those of segmentation_models_pytorch")
+        hint = near(encoder, encoders_like(family_of(str(encoder))), "known are those of segmentation_models_pytorch")
         yield f"encoder_name={encoder}: there is no encoder of that name; {hint}; tu-NAME takes any of timm"
 
 
@@ -123,9 +122,3 @@ def _is_encoder(name: str) -> bool:
     if name.startswith("tu-"):
         return ":" in name or timm.is_model(name.removeprefix("tu-"))  # with a colon it is a model on a hub
     return name in smp.encoders.get_encoder_names() or smp.encoders.is_equivalent_to_timm_universal(name)
-
-
-def _encoders_like(name: str) -> list[str]:
-    if name.startswith("tu-"):
-        return [f"tu-{model}" for model in timm.list_models()]
-    return list(smp.encoders.get_encoder_names())

@@ -14,6 +14,7 @@ from segmentation.data.fingerprint import fingerprint
 from segmentation.data.image.check.findings import Example, Finding, Severity, number
 from segmentation.data.image.check.intact import check_sums
 from segmentation.data.image.files import Size
+from segmentation.data.image.scan import look_at_all
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.kept import keep_arrays, read_arrays
 from segmentation.errors import UserError
@@ -66,26 +67,19 @@ def _name(source: ImageSource) -> str | None:
 
 
 def _scan(source: ImageSource, keys: tuple[str, ...], advance: Callable[[], None]) -> ImageScan:
-    def look(sample: ImageSample) -> Look | str:
-        try:
-            if sample.frame is None:
-                check_sums(sample.image)
-            return _look(source.read_image(sample))
-        except UserError as error:
-            return str(error)
-        finally:
-            advance()
+    def look(sample: ImageSample) -> Look:
+        if sample.frame is None:
+            check_sums(sample.image)
+        return _look(source.read_image(sample))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(look, source.samples))
-    looks = [UNREADABLE if isinstance(result, str) else result for result in results]
+    looks, errors = look_at_all(source.samples, look, UNREADABLE, advance)
     return ImageScan(
         keys,
         np.array([size for size, _, _, _ in looks], np.int64).reshape(len(keys), 2),
         np.array([np.frombuffer(digest, np.uint8) for _, digest, _, _ in looks]).reshape(len(keys), DIGEST_BYTES),
         np.array([bits for _, _, bits, _ in looks]).reshape(len(keys), HASH_BYTES),
         np.array([flat for _, _, _, flat in looks], bool),
-        {key: result for key, result in zip(keys, results, strict=True) if isinstance(result, str)},
+        errors,
     )
 
 
