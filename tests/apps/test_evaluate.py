@@ -1,5 +1,8 @@
 """What evaluation says of a run folder, and of options, that it cannot use."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,13 +10,17 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from segmentation.apps.evaluate import evaluate_run, read_classes
+from segmentation.apps.evaluate import evaluate_run
 from segmentation.apps.train import write_description
+from segmentation.apps.trained import read_classes
 from segmentation.build.data import build_source, build_split, sample_keys
+from segmentation.build.model import build_model
+from segmentation.build.training import build_options
 from segmentation.errors import UserError
 from segmentation.runtime.checkpoint import save_checkpoint
+from segmentation.runtime.files import read_json
 from segmentation.runtime.run_folder import RunFolder
-from tests.conftest import Compose
+from tests.conftest import ROOT, Compose
 
 
 @pytest.fixture
@@ -46,6 +53,52 @@ def test_out_of_memory_says_what_to_set(small: Compose, composed: Compose, tmp_p
     save_checkpoint(folder.checkpoint("best"), {"model": model, "epoch": 1})
     with pytest.raises(UserError, match="out of memory with batch_size=4: give batch_size=2, precision=bf16"):
         evaluate_run(composed(f"run={folder.path}", "batch_size=4", name="evaluate"))
+
+
+@pytest.fixture
+def scored(small: Compose, tmp_path: Path) -> RunFolder:
+    """A run with a checkpoint of a network that was not trained."""
+    network = "model.network._target_=tests.models.image.own_network.OwnNetwork"
+    cfg = small("model=own", network, "loss.class_weights=null")
+    folder = described(cfg, tmp_path / "run")
+    model = build_model(
+        cfg.model, read_classes(folder.classes), build_options(cfg, True), torch.device("cpu"), pretrained=False
+    )
+    save_checkpoint(folder.checkpoint("best"), {"model": model.state_dict(), "epoch": 1})
+    return folder
+
+
+def test_ranks_share_a_split_and_one_of_them_may_have_nothing(scored: RunFolder, composed: Compose) -> None:
+    """Four images are batches of 3 and 1: the third rank has none."""
+    options = (f"run={scored.path}", "split=train", "batch_size=3")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=3"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launch, str(ROOT / "evaluate.py"), *options], env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    together = read_json(scored.evaluation / "train.json")
+    mIoU = evaluate_run(composed(*options, name="evaluate"))
+    alone = read_json(scored.evaluation / "train.json")
+    assert (together["ranks"], alone["ranks"]) == (3, 1)
+    assert together["images"] == alone["images"] == 4
+    assert together["confusion"] == alone["confusion"]
+    assert together["metrics"]["train/mIoU"] == mIoU
+    assert together["metrics"]["train/loss"] == pytest.approx(alone["metrics"]["train/loss"], rel=1e-6)
+    assert done.stdout.count("train by class") == 1, "only the first rank tells"
+
+
+def test_tiles_and_views_are_in_the_name_of_the_result(scored: RunFolder, composed: Compose) -> None:
+    options = (f"run={scored.path}", "tile=[16,32]", "overlap=0.25", "tta.flips=[horizontal]", "tta.scales=[0.5]")
+    evaluate_run(composed(*options, name="evaluate"))
+    result = read_json(scored.evaluation / "val-best-tiled-tta.json")
+    assert (result["tile"], result["overlap"]) == ([16, 32], 0.25)
+    assert result["tta"] == {"flips": ["horizontal"], "rotations": [], "scales": [0.5]}
+    evaluate_run(composed(f"run={scored.path}", name="evaluate"))
+    plain = read_json(scored.evaluation / "val.json")
+    assert plain["tile"] is plain["overlap"] is None
+    assert plain["metrics"]["val/loss"] == pytest.approx(result["metrics"]["val/loss"], rel=0.2)
+    assert plain["metrics"]["val/loss"] != result["metrics"]["val/loss"]
 
 
 def test_a_described_run_lacks_nothing_but_a_checkpoint(folder: RunFolder, composed: Compose) -> None:
@@ -92,6 +145,13 @@ def test_a_damaged_run_folder_is_one_line_that_names_the_file(
         (["split=null"], "split=null: expected train, val, test"),
         (["batch_size=true"], "batch_size=true"),
         (["num_workers=-1"], "num_workers=-1"),
+        (["tile=512"], "tile=512: expected [height, width]"),
+        (["overlap=1"], "overlap=1: expected a number from 0 to below 1"),
+        (["tta=true"], "tta=true: expected its options, such as tta.flips=[horizontal]"),
+        (["tta.flips=[sideways]"], 'tta.flips=["sideways"]: expected a list of horizontal, vertical'),
+        (["tta.rotations=[45]"], "tta.rotations=[45]: expected a list of 90, 180, 270"),
+        (["tta.scales=[0]"], "tta.scales=[0]: expected a list of numbers above 0"),
+        (["+tta.flip=true"], "did you mean flips"),
         (["+chekpoint=best"], "did you mean checkpoint"),
         (["+dataset.labels=x"], "dataset.labels: there is no such key; known are root"),
         (["dataset=david", "dataset.root={root}", "dataset.split=null"], "dataset.split=null: expected train, val"),

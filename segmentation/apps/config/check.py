@@ -106,6 +106,9 @@ def _training_faults(content: Content) -> Iterator[str]:
 def _evaluation_faults(content: Content) -> Iterator[str]:
     yield from unknown_keys(content, "", {*EVALUATION_RULES, "dataset"})
     yield from value_faults(content, EVALUATION_RULES, EVALUATION_RULES)
+    if isinstance(content.get("tta"), dict):
+        known = {path.removeprefix("tta.") for path in EVALUATION_RULES if path.startswith("tta.")}
+        yield from unknown_keys(content["tta"], "tta", known)
 
 
 def _check_faults(content: Content) -> Iterator[str]:
