@@ -13,7 +13,7 @@ from segmentation.data.image.augmentation.options import Augmentation
 from segmentation.data.image.augmentation.transforms import transforms_of
 from segmentation.data.splits import SPLITS
 from segmentation.errors import UserError, near, unknown_key
-from segmentation.metrics.segmentation import metric_names
+from segmentation.metrics.scores import metric_names
 
 
 def split_faults(content: Content) -> Iterator[str]:
