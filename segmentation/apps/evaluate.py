@@ -12,11 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from segmentation.apps.config.check import faults_in_dataset, raise_faults
 from segmentation.apps.describe import scan_and_tell
+from segmentation.apps.label_errors import write_label_errors
 from segmentation.apps.trained import Trained, as_asked, classes_of, load_trained, names_of_choices, open_run
 from segmentation.build.data import build_source, build_split
 from segmentation.build.feed import evaluation_images, evaluation_loader
 from segmentation.build.make import plain
 from segmentation.build.model import build_loss
+from segmentation.build.predictor import predictor
 from segmentation.classes import Classes
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.splits import assign, read_split
@@ -100,6 +102,10 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
     write_json(path, result)
     log.info("%s, epoch %d, %s weights -> %s", trained.path, trained.epoch, trained.weights, path)
     _tell_agreement(row, trained, cfg)
+    if cfg.label_errors:
+        predict = predictor(model, run, source, device, precision)
+        with explains_out_of_memory(too_large):
+            write_label_errors(predict, source, samples, path.with_suffix(""))
     if cfg.min_mIoU is not None and not scores["mIoU"] >= cfg.min_mIoU:
         raise UserError(f"{cfg.split}/mIoU is {scores['mIoU']:.4f}, below min_mIoU={cfg.min_mIoU}")
     return scores["mIoU"]

@@ -2,15 +2,14 @@
 
 import csv
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
 import cv2
 import numpy as np
-from torch import Tensor
 
-from segmentation.data.batch import Batch
+from segmentation.build.predictor import Predict
 from segmentation.data.image.draw import ImageDrawing, as_rgb
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.metrics.label_errors import Region, Suspect, contradicting_regions, ranked
@@ -20,7 +19,6 @@ from segmentation.runtime.console import progress_bar, table_text
 from segmentation.runtime.files import write_text
 
 log = logging.getLogger("segmentation")
-Predict = Callable[[Sequence[ImageSample]], Iterator[tuple[Batch, Tensor]]]  # batches and logits at the masks' size
 COLUMNS = ("key", "x", "y", "width", "height", "pixels", "label", "prediction", "confidence", "score")
 PICTURED, TOLD = 60, 10  # suspects with a picture on the page; suspects on the console
 AROUND = 0.5  # of a region's longer side: how much of its surroundings a picture shows

@@ -141,6 +141,7 @@ EVALUATION_RULES: Rules = {
     "precision": (optional(one_of("auto", "fp32", "bf16", "fp16")), "auto, fp32, bf16, fp16, or null"),
     "batch_size": (optional(whole(1)), f"{AT_LEAST_1}, or null"),
     "num_workers": (optional(whole(0)), f"{AT_LEAST_0}, or null"),
+    "label_errors": (is_bool, "true or false"),
     "min_mIoU": (optional(number(0)), "a number of at least 0, or null"),
     "tile": (optional(is_size), "[height, width] in pixels, or null"),
     "overlap": (is_below_1, "a number from 0 to below 1"),
