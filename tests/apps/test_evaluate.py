@@ -7,33 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from segmentation.apps.evaluate import evaluate_run
-from segmentation.apps.train import write_description
 from segmentation.apps.trained import read_classes
-from segmentation.build.data import build_source, build_split, sample_keys
-from segmentation.build.model import build_model
-from segmentation.build.training import build_options
 from segmentation.errors import UserError
 from segmentation.runtime.checkpoint import save_checkpoint
 from segmentation.runtime.files import read_json
 from segmentation.runtime.run_folder import RunFolder
+from tests.apps.conftest import described
 from tests.conftest import ROOT, Compose
-
-
-@pytest.fixture
-def folder(small: Compose, tmp_path: Path) -> RunFolder:
-    """As train.py describes a run, before there is a checkpoint."""
-    return described(small(), tmp_path / "run")
-
-
-def described(cfg: DictConfig, path: Path) -> RunFolder:
-    source = build_source(cfg.dataset)
-    folder = RunFolder(path)
-    write_description(folder, cfg, source, sample_keys(build_split(cfg.dataset, source)), {})
-    return folder
 
 
 class Insatiable(nn.Module):
@@ -53,19 +36,6 @@ def test_out_of_memory_says_what_to_set(small: Compose, composed: Compose, tmp_p
     save_checkpoint(folder.checkpoint("best"), {"model": model, "epoch": 1})
     with pytest.raises(UserError, match="out of memory with batch_size=4: give batch_size=2, precision=bf16"):
         evaluate_run(composed(f"run={folder.path}", "batch_size=4", name="evaluate"))
-
-
-@pytest.fixture
-def scored(small: Compose, tmp_path: Path) -> RunFolder:
-    """A run with a checkpoint of a network that was not trained."""
-    network = "model.network._target_=tests.models.image.own_network.OwnNetwork"
-    cfg = small("model=own", network, "loss.class_weights=null")
-    folder = described(cfg, tmp_path / "run")
-    model = build_model(
-        cfg.model, read_classes(folder.classes), build_options(cfg, True), torch.device("cpu"), pretrained=False
-    )
-    save_checkpoint(folder.checkpoint("best"), {"model": model.state_dict(), "epoch": 1})
-    return folder
 
 
 def test_ranks_share_a_split_and_one_of_them_may_have_nothing(scored: RunFolder, composed: Compose) -> None:
@@ -152,6 +122,11 @@ def test_a_damaged_run_folder_is_one_line_that_names_the_file(
         (["tta.rotations=[45]"], "tta.rotations=[45]: expected a list of 90, 180, 270"),
         (["tta.scales=[0]"], "tta.scales=[0]: expected a list of numbers above 0"),
         (["+tta.flip=true"], "did you mean flips"),
+        (["benchmark=often"], "benchmark=often: expected true or false"),
+        (["min_fps=30"], "min_fps=30 with benchmark=false: it needs benchmark=true"),
+        (["min_mIoU=0.5", "benchmark=true"], "min_mIoU=0.5 with benchmark=true, which does not score: leave one"),
+        (["benchmark=true", "max_latency_ms=fast"], "max_latency_ms=fast: expected a number"),
+        (["benchmark=true", "benchmark_size=512"], "benchmark_size=512: expected [height, width]"),
         (["+chekpoint=best"], "did you mean checkpoint"),
         (["+dataset.labels=x"], "dataset.labels: there is no such key; known are root"),
         (["dataset=david", "dataset.root={root}", "dataset.split=null"], "dataset.split=null: expected train, val"),

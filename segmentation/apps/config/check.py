@@ -15,6 +15,7 @@ from segmentation.apps.config.together import (
     augmentation_faults,
     band_faults,
     batch_faults,
+    benchmark_faults,
     clip_faults,
     device_faults,
     find_lr_faults,
@@ -109,6 +110,7 @@ def _evaluation_faults(content: Content) -> Iterator[str]:
     if isinstance(content.get("tta"), dict):
         known = {path.removeprefix("tta.") for path in EVALUATION_RULES if path.startswith("tta.")}
         yield from unknown_keys(content["tta"], "tta", known)
+    yield from benchmark_faults(content)
 
 
 def _check_faults(content: Content) -> Iterator[str]:

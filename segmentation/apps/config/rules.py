@@ -149,6 +149,11 @@ EVALUATION_RULES: Rules = {
     "tta.flips": (are(*FLIPS), f"a list of {', '.join(FLIPS)}"),
     "tta.rotations": (are(90, 180, 270), "a list of 90, 180, 270"),
     "tta.scales": (are_factors, "a list of numbers above 0"),
+    "benchmark": (is_bool, "true or false"),
+    "benchmark_size": (optional(is_size), "[height, width] in pixels, or null"),
+    "benchmark_batch_size": (whole(1), AT_LEAST_1),
+    "min_fps": (optional(number(0)), "a number of at least 0, or null"),
+    "max_latency_ms": (optional(number(0)), "a number of at least 0, or null"),
 }
 CHECK_RULES: Rules = {
     "report": (optional(is_text), "the path of an HTML file, or null"),
