@@ -113,13 +113,17 @@ class RunFolder:
         return folder
 
 
-def read_written(path: Path, read: Callable[[Path], Content]) -> Content:
-    """`read(path)`, of a file that train.py wrote. Raises `UserError` when it is missing or damaged."""
+def read_written(
+    path: Path,
+    read: Callable[[Path], Content],
+    remedy: str = "put back the file that train.py wrote, or name another run",
+) -> Content:
+    """`read(path)`, of a file of a run folder. Raises `UserError` with the `remedy` when it is missing or damaged."""
     try:
         return read(path)
     except Exception as error:  # damaged text makes parsers, and those who use what they give, raise anything
         state = "damaged" if path.is_file() else "missing"
-        raise UserError(f"{path} is {state}: put back the file that train.py wrote, or name another run") from error
+        raise UserError(f"{path} is {state}: {remedy}") from error
 
 
 class LogFile(logging.FileHandler):
