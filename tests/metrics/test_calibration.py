@@ -141,7 +141,7 @@ def test_pixels_are_drawn_evenly() -> None:
 
 
 def test_pixels_are_in_no_pattern() -> None:
-    """64 throws at 64 rows hit 64 (1 - 1/e), about 40 of them; a lattice all or few. The first pixel is no favourite."""
+    """64 throws at 64 rows hit 64 (1 - 1/e), about 40 of them, a lattice all or few; the first pixel is not special."""
     row, column = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
     kept = PixelSample(pixels=64)(torch.stack([row, column])[None], torch.zeros(1, 64, 64).long())[0]
     for axis in (0, 1):
