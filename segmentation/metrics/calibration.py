@@ -4,7 +4,7 @@ Guo et al. 2017, On Calibration of Modern Neural Networks (https://arxiv.org/abs
 """
 
 from dataclasses import dataclass
-from math import ceil, exp, log, nan
+from math import exp, log, nan
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from segmentation.outputs import Outputs, labels_from, logits_from
 
 UNIT = 2**-24  # of the sums of confidences: what float32 can tell apart just below 1
 TEMPERATURES = (0.01, 100.0)
-ENOUGH = 100_000  # pixels to fit one number to
+ENOUGH = 50_000  # pixels to fit one number to
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,9 @@ class TemperatureScaling(NamedTuple):
 
 
 def temperature_scaling(sample: np.ndarray, bins: int = 15) -> TemperatureScaling:
-    """From samples `[..., pixels, C + 1]` of `PixelSample`; of more than 100,000 pixels, evenly spread ones.
+    """From samples `[..., pixels, C + 1]` of `PixelSample`.
 
-    Pixels with logits that are not finite are left out.
+    Of more than 50,000 pixels as many are drawn, with a fixed seed. Those with logits that are not finite are left out.
 
     Guo et al. 2017, section 4.2. To be fitted on validation data and used on other data.
     """
@@ -127,7 +127,7 @@ def temperature_scaling(sample: np.ndarray, bins: int = 15) -> TemperatureScalin
     rows = rows[(rows[:, -1] >= 0) & np.isfinite(rows).all(axis=1)]
     if not len(rows):
         return TemperatureScaling(nan, 0, nan, nan, nan, nan)
-    rows = rows[:: ceil(len(rows) / ENOUGH)]
+    rows = rows[np.random.default_rng(0).permutation(len(rows))[:ENOUGH]]
     logits, target = rows[:, :-1].astype(np.float64), rows[:, -1].astype(np.int64)
     temperature = fit_temperature(logits, target)
     scaled = logits / temperature
@@ -138,8 +138,9 @@ def temperature_scaling(sample: np.ndarray, bins: int = 15) -> TemperatureScalin
 def fit_temperature(logits: np.ndarray, target: np.ndarray) -> float:
     """The T in [0.01, 100] for which logits / T have the least negative log-likelihood; logits `[M, C]`, target `[M]`.
 
-    Above 1 the model is too confident, below 1 not confident enough. The likelihood is convex in 1 / T, so the one
-    minimum is found wherever the search starts; where all is right, or as good as guessed, it lies at an end.
+    Above 1 the model is too confident, below 1 not confident enough. The negative log-likelihood is convex in 1 / T, so
+    that it has one minimum; where all pixels are right T is close to 0, where they are right less often than by chance
+    100.
     """
     found = minimize_scalar(
         lambda log_t: _nll(logits / exp(log_t), target),

@@ -202,12 +202,12 @@ def test_temperature_of_what_has_none() -> None:
     assert nothing == pytest.approx((nan, 0, nan, nan, nan, nan), nan_ok=True)
 
 
-def test_many_pixels_are_thinned() -> None:
+def test_of_many_pixels_some_are_drawn() -> None:
     sample = np.tile(np.array([[1.0, 0.0, 0], [1, 0, 0], [1, 0, 0], [1, 0, 1]], np.float32), (50_000, 1, 1))
     found = temperature_scaling(sample[:, [0, 1, 2, 3, 0, 1, 2]])
-    assert found.pixels == 87_500
-    assert found.temperature == pytest.approx(1 / log(6), rel=0.01)
-    assert found.nll_before == pytest.approx(log(1 + exp(-1)) + 1 / 7, rel=0.01)
+    assert found.pixels == 50_000
+    assert found.temperature == pytest.approx(1 / log(6), rel=0.03)
+    assert found.nll_before == pytest.approx(log(1 + exp(-1)) + 1 / 7, rel=0.03)
 
 
 def test_nothing_waits_for_the_device() -> None:
