@@ -11,6 +11,7 @@ from torch import Tensor
 
 from segmentation.classes import Classes
 from segmentation.errors import UserError
+from segmentation.metrics.counting import count_by_sample
 from segmentation.metrics.scores import metrics_from
 from segmentation.outputs import Outputs, labels_from, logits_from
 
@@ -77,14 +78,6 @@ def confusion_counts(labels: Tensor, target: Tensor, num_classes: int, ignore_in
     target = target.long()
     # Row -1 takes what is below the classes, row C the ignored and what is above: both are cut off in the end.
     rows = target.where(target != ignore_index, num_classes).clamp_(-1, num_classes)
-    size, samples = (num_classes + 2) * num_classes, len(labels)
-    starts = torch.arange(samples, device=labels.device).mul_(size).add_(num_classes)
-    cells = torch.add(labels, rows, alpha=num_classes).view(samples, -1).add_(starts[:, None]).flatten()
-    length = samples * size
-    counts = torch.bincount(cells, minlength=length) if cells.is_cpu else _count_by_scatter(cells, length)
-    return counts.view(samples, num_classes + 2, num_classes)[:, 1:-1]
-
-
-def _count_by_scatter(cells: Tensor, length: int) -> Tensor:
-    """`torch.bincount` of `cells`, all below `length`, which on a GPU would wait for the largest value."""
-    return cells.new_zeros(length).scatter_add_(0, cells, cells.new_ones(1).expand_as(cells))
+    cells = torch.add(labels, rows, alpha=num_classes).add_(num_classes)
+    counts = count_by_sample(cells, (num_classes + 2) * num_classes)
+    return counts.view(-1, num_classes + 2, num_classes)[:, 1:-1]

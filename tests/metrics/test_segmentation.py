@@ -11,7 +11,7 @@ from torch import Tensor
 from segmentation.classes import Classes
 from segmentation.errors import UserError
 from segmentation.metrics import SegmentationMetric, confusion_counts
-from segmentation.metrics.segmentation import _count_by_scatter
+from segmentation.metrics.counting import count_by_sample, sum_by_sample
 
 VOID = 255
 NAMES = ("road", "car", "sky")
@@ -99,8 +99,8 @@ def test_a_byte_mask_may_have_more_classes_than_a_byte_holds(ignore_index: int) 
 
 def test_the_count_for_other_devices_is_the_same() -> None:
     """A meta tensor takes the way of a GPU, and raises on whatever would have to be read on the host."""
-    cells = torch.randint(0, 12, (1000,), generator=torch.Generator().manual_seed(0))
-    assert _count_by_scatter(cells, 14).equal(torch.bincount(cells, minlength=14))
+    cells = torch.randint(0, 12, (2, 1000), generator=torch.Generator().manual_seed(0))
+    assert sum_by_sample(cells, torch.ones_like(cells), 14).equal(count_by_sample(cells, 14))
     metric = SegmentationMetric(CLASSES)
     metric.update(torch.randn(2, 3, 4, 4, device="meta"), torch.zeros(2, 4, 4, dtype=torch.uint8, device="meta"), ["a"])
     assert metric.confusion.is_meta
