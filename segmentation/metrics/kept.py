@@ -61,7 +61,6 @@ class KeptCounts:
 
     def save(self, path: Path) -> None:
         """As a compressed npz: `keys`, `groups` and `names` as text, and each array under its name."""
-
         labels = {name: np.array(getattr(self, name), dtype=np.str_) for name in LABELS}
         content: dict[str, Any] = labels | dict(self.arrays)
 
