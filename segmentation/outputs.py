@@ -6,6 +6,7 @@ Shapes: B samples, C classes, S the sample's own dimensions, (H, W) for images a
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -31,6 +32,12 @@ def labels_from(outputs: Outputs) -> Tensor:
     """
     logits = logits_from(outputs).detach()
     return (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.max(dim=1).indices
+
+
+def probabilities_from(outputs: Outputs) -> Tensor:
+    """Class probabilities `[B, C, *S]`, float32: the softmax, or of the one logit of a binary task those of both."""
+    logits = logits_from(outputs).detach().float()
+    return torch.cat([-logits, logits], dim=1).sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
 
 
 def at_size_of(outputs: Outputs, target: Tensor) -> Tensor:

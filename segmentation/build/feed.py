@@ -33,6 +33,7 @@ from segmentation.data.sampler import (
 from segmentation.engine.bad_samples import BadSamples
 from segmentation.engine.options import TrainerOptions
 from segmentation.engine.task import Feed, as_it_is
+from segmentation.runtime.distributed import ALONE, World
 
 
 def build_feed(
@@ -99,8 +100,14 @@ def cache_options(dataset: DictConfig) -> CacheOptions | None:
     return None if dataset.cache == "none" else CacheOptions(dataset.cache, float(dataset.cache_gb))
 
 
-def evaluation_loader(dataset: ImageDataset, batch_size: int, num_workers: int) -> DataLoader[Batch]:
-    return _loader(dataset, num_workers, batch_sampler=batches_of_like_size(dataset.sizes(), batch_size))
+def evaluation_loader(
+    dataset: ImageDataset, batch_size: int, num_workers: int, world: World = ALONE
+) -> DataLoader[Batch]:
+    """Each rank of a `world` has its share of the batches, which are those that one process alone would have: what a
+    model says of an image, and the loss of a batch, may depend on the images beside it.
+    """
+    batches = world.share(batches_of_like_size(dataset.sizes(), batch_size))
+    return _loader(dataset, num_workers if batches else 0, batch_sampler=batches)
 
 
 def _loader(dataset: ImageDataset, num_workers: int, **how: Any) -> DataLoader[Batch]:

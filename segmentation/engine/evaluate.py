@@ -1,6 +1,7 @@
 """One evaluation, for the training loop and for evaluate.py: their numbers are equal because their code is."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from segmentation.losses.base import Loss
 from segmentation.metrics.segmentation import SegmentationMetric
 from segmentation.outputs import at_size_of
 from segmentation.runtime.device import Precision
+from segmentation.runtime.distributed import gather
 
 
 @torch.inference_mode()
@@ -26,7 +28,35 @@ def evaluate(
 
     Logits are brought to the size of the target first: scores are those of masks at the size on disk. The model is
     left in the mode it was in. `advance` is called with 1 after every batch.
+
+    Where several ranks share an evaluation each has a loader of its own part; rank 0 gets the scores of all parts, and
+    its metric their counts, the others get nothing.
     """
+
+    def own_part() -> tuple[LossMean, Any]:
+        losses = count(model, loader, loss, metric, device, precision, advance)
+        return losses.cpu(), metric.state()
+
+    parts = gather(own_part)
+    if not parts:
+        return {}
+    losses = LossMean()
+    for part, _ in parts:
+        losses.merge(part)
+    metric.merge([state for _, state in parts])
+    return {**losses.compute(), **metric.compute()}
+
+
+def count(
+    model: nn.Module,
+    loader: Iterable[Batch],
+    loss: Loss,
+    metric: SegmentationMetric,
+    device: torch.device,
+    precision: Precision,
+    advance: Callable[[int], None],
+) -> "LossMean":
+    """Bring what the model makes of the batches into the metric, which begins anew, and their losses into a mean."""
     was_training = model.training
     model.eval()
     metric.reset()
@@ -41,7 +71,7 @@ def evaluate(
         metric.update(outputs, batch.target, batch.keys)
         advance(1)
     model.train(was_training)
-    return {**losses.compute(), **metric.compute()}
+    return losses
 
 
 class LossMean:
@@ -62,6 +92,12 @@ class LossMean:
         for name, value in sums.items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value
         self.samples += samples
+
+    def cpu(self) -> "LossMean":
+        """The same, where another process can read it."""
+        mean = LossMean()
+        mean._add({name: value.cpu() for name, value in self._sums.items()}, self.samples)
+        return mean
 
     def compute(self) -> dict[str, float]:
         """Waits for the device; `{"loss": nan}` when nothing was added."""

@@ -23,7 +23,7 @@ from segmentation.engine.task import Feed, FollowsProgress, Task
 from segmentation.errors import UserError
 from segmentation.outputs import Outputs
 from segmentation.runtime.console import progress_bar
-from segmentation.runtime.device import peak_memory_mb
+from segmentation.runtime.device import peak_memory_mb, reset_peak_memory
 from segmentation.runtime.timing import Stopwatch
 
 log = logging.getLogger("segmentation")
@@ -127,8 +127,7 @@ def train_epoch(
     to_training(state.model, parameters, progress.epoch, options.freeze_encoder_epochs)
     task.metric.reset()
     recorder.start_epoch()
-    if task.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(task.device)
+    reset_peak_memory(task.device)
 
     with watch.measure("training"), progress_bar(f"epoch {progress.epoch + 1}", steps) as bar:
         for index, batch in enumerate(watch.waiting_for(feed.bad_samples.told_of(feed.train), "data")):

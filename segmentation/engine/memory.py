@@ -40,21 +40,22 @@ def largest_batch(fits: Callable[[int], None], least: int, most: int) -> int:
     """The largest number of samples from `least` to `most` for which `fits(number)` does not raise
     `torch.OutOfMemoryError`, by doubling and then halving the interval. Raises `UserError` when `least` does not fit.
     """
-    if not _does_fit(fits, least):
+    if not does_fit(fits, least):
         raise UserError(f"trainer.batch_size=auto: not even {least} images fit; {advice_for_training(1, 1)}")
     fitting, failing = least, most + 1
     while fitting < most:
         trial = min(fitting * 2, most) if failing > most else (fitting + failing) // 2
         if trial == fitting:
             break
-        if _does_fit(fits, trial):
+        if does_fit(fits, trial):
             fitting = trial
         else:
             failing = trial
     return fitting
 
 
-def _does_fit(fits: Callable[[int], None], number: int) -> bool:
+def does_fit(fits: Callable[[int], None], number: int) -> bool:
+    """Whether `fits(number)` finds the memory on the GPU that it needs."""
     try:
         fits(number)
     except torch.OutOfMemoryError:

@@ -3,7 +3,7 @@
 Everything follows from the counts of each sample; nothing is counted again. N samples, R resamples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import nan, sqrt
 from typing import NamedTuple
@@ -54,6 +54,13 @@ class Difference(NamedTuple):
     above: float
 
 
+class Scored(NamedTuple):
+    """Every score of the data by name, and of each resample, `drawn` `[R, number of scores]`."""
+
+    values: Mapping[str, np.ndarray]
+    drawn: np.ndarray
+
+
 def resample(groups: Sequence[str], length: int = 1, number: int = 2000, seed: int = 0) -> Resamples:
     """Resamples of N samples by blocks of up to `length` neighbours in their group (a video), in the order given.
 
@@ -79,7 +86,7 @@ def resample(groups: Sequence[str], length: int = 1, number: int = 2000, seed: i
 
 def intervals(counts: Counts, resamples: Resamples, names: Sequence[str]) -> dict[str, Interval]:
     """Every score of `scores_from` with its interval, from the counts `[N, C]` of each sample."""
-    values, drawn = _scored(counts, resamples, names)
+    values, drawn = scored(counts, resamples, names)
     rows = np.stack([np.stack(list(values.values())), *_bounds(drawn, resamples)], axis=-1)
     return {name: Interval(*row) for name, row in zip(values, rows.tolist(), strict=True)}
 
@@ -91,13 +98,16 @@ def paired_differences(
 
     Both are scored on the same resamples, so that what is hard for both makes no difference.
     """
-    values_a, drawn_a = _scored(counts_a, resamples, names)
-    values_b, drawn_b = _scored(counts_b, resamples, names)
-    drawn = drawn_b - drawn_a
-    values = np.stack([values_b[name] - values_a[name] for name in values_a])
+    return differences(scored(counts_a, resamples, names), scored(counts_b, resamples, names), resamples)
+
+
+def differences(a: Scored, b: Scored, resamples: Resamples) -> dict[str, Difference]:
+    """B - A of what was scored on the same resamples."""
+    drawn = b.drawn - a.drawn
+    values = np.stack([b.values[name] - a.values[name] for name in a.values])
     above = mean_of_defined((np.sign(drawn).T + 1) / 2)
     rows = np.stack([values, *_bounds(drawn, resamples), above], axis=-1)
-    return {name: Difference(*row) for name, row in zip(values_a, rows.tolist(), strict=True)}
+    return {name: Difference(*row) for name, row in zip(a.values, rows.tolist(), strict=True)}
 
 
 def resampled_sums(array: np.ndarray, resamples: Resamples) -> np.ndarray:
@@ -135,10 +145,10 @@ def _at_share(ordered: np.ndarray, defined: np.ndarray, share: float) -> np.ndar
     return low + (position - below) * (high - low)
 
 
-def _scored(counts: Counts, resamples: Resamples, names: Sequence[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Every score of the data, and of each resample, `[R, number of scores]`."""
+def scored(counts: Counts, resamples: Resamples, names: Sequence[str]) -> Scored:
+    """From the counts `[N, C]` of each sample."""
     drawn = scores_from(Counts(*(resampled_sums(each, resamples) for each in counts)), names)
-    return scores_from(counts.total(), names), np.stack(list(drawn.values()), axis=-1)
+    return Scored(scores_from(counts.total(), names), np.stack(list(drawn.values()), axis=-1))
 
 
 def _bounds(drawn: np.ndarray, resamples: Resamples) -> tuple[np.ndarray, ...]:

@@ -4,6 +4,7 @@ C classes; a confusion matrix is `[C, C]`, int64, rows the truth and columns the
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,8 @@ from segmentation.outputs import Outputs, labels_from, logits_from
 class SegmentationMetric:
     """Counts batch after batch on the outputs' device, never waiting for it; `compute` reads the counts once.
 
-    `confusion` holds the counts so far; where several processes share an evaluation, assign their sum to it.
+    `confusion` holds the counts so far. Where several processes share an evaluation, one of them merges the states of
+    all: counts add up exactly, whatever the order.
     """
 
     confusion: Tensor
@@ -36,6 +38,15 @@ class SegmentationMetric:
         `UserError` where the logits' channels are not the classes, `ValueError` where the sizes differ.
         """
         self._add(self._counted(outputs, target))
+
+    def state(self) -> Any:
+        """The counts so far, on the CPU, as `merge` takes them from this and from other processes."""
+        return self.confusion.cpu()
+
+    def merge(self, states: Sequence[Any]) -> None:
+        """Hold what all of the states hold, in place of what was counted here."""
+        with torch.inference_mode(False):
+            self.confusion = torch.stack(list(states)).sum(dim=0)
 
     def compute(self) -> dict[str, float]:
         """`metrics_from` the counts so far; waits for the device."""

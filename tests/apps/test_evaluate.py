@@ -1,32 +1,22 @@
 """What evaluation says of a run folder, and of options, that it cannot use."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from segmentation.apps.evaluate import evaluate_run, read_classes
-from segmentation.apps.train import write_description
-from segmentation.build.data import build_source, build_split, sample_keys
+from segmentation.apps.evaluate import evaluate_run
+from segmentation.apps.trained import read_classes
 from segmentation.errors import UserError
 from segmentation.runtime.checkpoint import save_checkpoint
+from segmentation.runtime.files import read_json
 from segmentation.runtime.run_folder import RunFolder
-from tests.conftest import Compose
-
-
-@pytest.fixture
-def folder(small: Compose, tmp_path: Path) -> RunFolder:
-    """As train.py describes a run, before there is a checkpoint."""
-    return described(small(), tmp_path / "run")
-
-
-def described(cfg: DictConfig, path: Path) -> RunFolder:
-    source = build_source(cfg.dataset)
-    folder = RunFolder(path)
-    write_description(folder, cfg, source, sample_keys(build_split(cfg.dataset, source)), {})
-    return folder
+from tests.apps.conftest import described
+from tests.conftest import ROOT, Compose
 
 
 class Insatiable(nn.Module):
@@ -46,6 +36,39 @@ def test_out_of_memory_says_what_to_set(small: Compose, composed: Compose, tmp_p
     save_checkpoint(folder.checkpoint("best"), {"model": model, "epoch": 1})
     with pytest.raises(UserError, match="out of memory with batch_size=4: give batch_size=2, precision=bf16"):
         evaluate_run(composed(f"run={folder.path}", "batch_size=4", name="evaluate"))
+
+
+def test_ranks_share_a_split_and_one_of_them_may_have_nothing(scored: RunFolder, composed: Compose) -> None:
+    """Four images are batches of 3 and 1: the third rank has none."""
+    options = (f"run={scored.path}", "split=train", "batch_size=3")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=3"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launch, str(ROOT / "evaluate.py"), *options], env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    together = read_json(scored.evaluation / "train.json")
+    mIoU = evaluate_run(composed(*options, name="evaluate"))
+    alone = read_json(scored.evaluation / "train.json")
+    assert (together["ranks"], alone["ranks"]) == (3, 1)
+    assert together["images"] == alone["images"] == 4
+    assert together["confusion"] == alone["confusion"]
+    assert together["metrics"]["train/mIoU"] == mIoU
+    assert together["metrics"]["train/loss"] == pytest.approx(alone["metrics"]["train/loss"], rel=1e-6)
+    assert done.stdout.count("train by class") == 1, "only the first rank tells"
+
+
+def test_tiles_and_views_are_in_the_name_of_the_result(scored: RunFolder, composed: Compose) -> None:
+    options = (f"run={scored.path}", "tile=[16,32]", "overlap=0.25", "tta.flips=[horizontal]", "tta.scales=[0.5]")
+    evaluate_run(composed(*options, name="evaluate"))
+    result = read_json(scored.evaluation / "val-best-tiled-tta.json")
+    assert (result["tile"], result["overlap"]) == ([16, 32], 0.25)
+    assert result["tta"] == {"flips": ["horizontal"], "rotations": [], "scales": [0.5]}
+    evaluate_run(composed(f"run={scored.path}", name="evaluate"))
+    plain = read_json(scored.evaluation / "val.json")
+    assert plain["tile"] is plain["overlap"] is None
+    assert plain["metrics"]["val/loss"] == pytest.approx(result["metrics"]["val/loss"], rel=0.2)
+    assert plain["metrics"]["val/loss"] != result["metrics"]["val/loss"]
 
 
 def test_a_described_run_lacks_nothing_but_a_checkpoint(folder: RunFolder, composed: Compose) -> None:
@@ -92,6 +115,18 @@ def test_a_damaged_run_folder_is_one_line_that_names_the_file(
         (["split=null"], "split=null: expected train, val, test"),
         (["batch_size=true"], "batch_size=true"),
         (["num_workers=-1"], "num_workers=-1"),
+        (["tile=512"], "tile=512: expected [height, width]"),
+        (["overlap=1"], "overlap=1: expected a number from 0 to below 1"),
+        (["tta=true"], "tta=true: expected its options, such as tta.flips=[horizontal]"),
+        (["tta.flips=[sideways]"], 'tta.flips=["sideways"]: expected a list of horizontal, vertical'),
+        (["tta.rotations=[45]"], "tta.rotations=[45]: expected a list of 90, 180, 270"),
+        (["tta.scales=[0]"], "tta.scales=[0]: expected a list of numbers above 0"),
+        (["+tta.flip=true"], "did you mean flips"),
+        (["benchmark=often"], "benchmark=often: expected true or false"),
+        (["min_fps=30"], "min_fps=30 with benchmark=false: it needs benchmark=true"),
+        (["min_mIoU=0.5", "benchmark=true"], "min_mIoU=0.5 with benchmark=true, which does not score: leave one"),
+        (["benchmark=true", "max_latency_ms=fast"], "max_latency_ms=fast: expected a number"),
+        (["benchmark=true", "benchmark_size=512"], "benchmark_size=512: expected [height, width]"),
         (["+chekpoint=best"], "did you mean checkpoint"),
         (["+dataset.labels=x"], "dataset.labels: there is no such key; known are root"),
         (["dataset=david", "dataset.root={root}", "dataset.split=null"], "dataset.split=null: expected train, val"),

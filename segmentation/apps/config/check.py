@@ -15,6 +15,7 @@ from segmentation.apps.config.together import (
     augmentation_faults,
     band_faults,
     batch_faults,
+    benchmark_faults,
     clip_faults,
     device_faults,
     find_lr_faults,
@@ -106,6 +107,10 @@ def _training_faults(content: Content) -> Iterator[str]:
 def _evaluation_faults(content: Content) -> Iterator[str]:
     yield from unknown_keys(content, "", {*EVALUATION_RULES, "dataset"})
     yield from value_faults(content, EVALUATION_RULES, EVALUATION_RULES)
+    if isinstance(content.get("tta"), dict):
+        known = {path.removeprefix("tta.") for path in EVALUATION_RULES if path.startswith("tta.")}
+        yield from unknown_keys(content["tta"], "tta", known)
+    yield from benchmark_faults(content)
 
 
 def _check_faults(content: Content) -> Iterator[str]:

@@ -5,9 +5,11 @@ from typing import Any
 
 from segmentation.apps.config.content import ABSENT, Content, at, shown
 from segmentation.apps.config.values import (
+    are,
     are_batch_sizes,
     are_betas,
     are_durations,
+    are_factors,
     are_groups,
     are_names,
     is_below_1,
@@ -24,6 +26,7 @@ from segmentation.apps.config.values import (
     whole,
 )
 from segmentation.data.splits import SPLITS
+from segmentation.inference.augmented import FLIPS
 from segmentation.models.activation import ACTIVATIONS
 
 Rules = Mapping[str, tuple[Callable[[Any], bool], str]]
@@ -138,7 +141,19 @@ EVALUATION_RULES: Rules = {
     "precision": (optional(one_of("auto", "fp32", "bf16", "fp16")), "auto, fp32, bf16, fp16, or null"),
     "batch_size": (optional(whole(1)), f"{AT_LEAST_1}, or null"),
     "num_workers": (optional(whole(0)), f"{AT_LEAST_0}, or null"),
+    "label_errors": (is_bool, "true or false"),
     "min_mIoU": (optional(number(0)), "a number of at least 0, or null"),
+    "tile": (optional(is_size), "[height, width] in pixels, or null"),
+    "overlap": (is_below_1, "a number from 0 to below 1"),
+    "tta": (lambda value: isinstance(value, dict), "its options, such as tta.flips=[horizontal]"),
+    "tta.flips": (are(*FLIPS), f"a list of {', '.join(FLIPS)}"),
+    "tta.rotations": (are(90, 180, 270), "a list of 90, 180, 270"),
+    "tta.scales": (are_factors, "a list of numbers above 0"),
+    "benchmark": (is_bool, "true or false"),
+    "benchmark_size": (optional(is_size), "[height, width] in pixels, or null"),
+    "benchmark_batch_size": (whole(1), AT_LEAST_1),
+    "min_fps": (optional(number(0)), "a number of at least 0, or null"),
+    "max_latency_ms": (optional(number(0)), "a number of at least 0, or null"),
 }
 CHECK_RULES: Rules = {
     "report": (optional(is_text), "the path of an HTML file, or null"),

@@ -162,3 +162,12 @@ def monitor_faults(content: Content) -> Iterator[str]:
         wanted = "min" if "/loss" in str(monitor) else "max"
         if monitor in known and at(content, mode_path) not in (wanted, ABSENT):
             yield f"{mode_path}={at(content, mode_path)}: {monitor} is better the other way, {mode_path}={wanted}"
+
+
+def benchmark_faults(content: Content) -> Iterator[str]:
+    """Limits that the other of the two things that evaluate.py does would never look at."""
+    timed = content.get("benchmark") is True
+    for limit in ("min_mIoU",) if timed else ("min_fps", "max_latency_ms"):
+        if content.get(limit) is not None:
+            needed = ", which does not score: leave one of them out" if timed else ": it needs benchmark=true"
+            yield f"{limit}={shown(content[limit])} with benchmark={shown(timed)}{needed}"

@@ -38,6 +38,14 @@ def are_names(value: Any) -> bool:
     return isinstance(value, list) and all(map(is_text, value))
 
 
+def are(*choices: str | int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(one in choices for one in value)
+
+
+def are_factors(value: Any) -> bool:
+    return isinstance(value, list) and all(map(number(0, open_low=True), value))
+
+
 def is_size(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(whole(1)(side) for side in value)
 

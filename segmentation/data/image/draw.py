@@ -15,6 +15,7 @@ BACKGROUND: Color = (250, 250, 250)
 INK: Color = (30, 30, 30)
 IGNORED: Color = (255, 255, 255)
 WRONG: Color = (230, 30, 30)
+OUTLINE: Color = (255, 230, 0)
 MARGIN = 8
 TEXT_SIZE = 15
 PANEL_WIDTH, GRID_PANEL_WIDTH = 400, 240
@@ -43,6 +44,19 @@ class ImageDrawing:
         panels = [panel for key, image, target in samples for panel in ((key, image), ("", self._over(image, target)))]
         present = np.unique(np.concatenate([np.unique(target) for _, _, target in samples]))
         return _side_by_side(panels, self._legend(present, with_errors=False), 2 * columns, GRID_PANEL_WIDTH)
+
+    def detail(self, image: np.ndarray, target: np.ndarray, labels: np.ndarray, marked: np.ndarray) -> np.ndarray:
+        """Of a part of a sample image `[h, w, 3]`, truth and prediction `[h, w]` side by side, with the outline of what
+        is `marked` `[h, w]` (bool).
+        """
+        outline, _ = cv2.findContours(marked.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        truth, prediction = self.classes.paint(target, IGNORED), self.classes.paint(labels)
+        panels = [
+            (title, cv2.drawContours(np.ascontiguousarray(panel), outline, -1, OUTLINE, 1))
+            for title, panel in (("image", image), ("truth", truth), ("prediction", prediction))
+        ]
+        legend = self._legend(np.union1d(target, labels), with_errors=False)
+        return _side_by_side(panels, legend, width=GRID_PANEL_WIDTH)
 
     def _sample(self, image: np.ndarray, target: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         if image.shape[:2] != target.shape:
