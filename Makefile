@@ -1,4 +1,4 @@
-# make demo | test | lint | train | evaluate | check | bench | bench-data | soak | augmentations | schedule | tensorboard | clean
+# make demo | test | lint | train | evaluate | compare | check | bench | bench-data | soak | augmentations | schedule | tensorboard | clean
 # Options: make train ARGS="model=unet dataset=david dataset.root=PATH", make evaluate RUN=outputs/default/DATE
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ ARGS ?=
 RUN ?= $(shell ls -td outputs/*/*/config.yaml outputs/*/*/*/config.yaml 2>/dev/null | head -1 | xargs -r dirname)
 DEMO_RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: demo install test lint train evaluate check bench bench-data soak contract models augmentations schedule tensorboard clean
+.PHONY: demo install test lint train evaluate compare check bench bench-data soak contract models augmentations schedule tensorboard clean
 
 demo: $(VENV)/.installed  ## install, draw a small data set, train on it, evaluate, fail below the expected score
 	$(BIN)/python train.py experiment=demo hydra.run.dir=$(DEMO_RUN)
@@ -48,6 +48,9 @@ train: $(VENV)/.installed
 
 evaluate: $(VENV)/.installed  ## of RUN, by default the newest
 	$(BIN)/python evaluate.py run=$(RUN) $(ARGS)
+
+compare: $(VENV)/.installed  ## evaluated runs, the first is the baseline: make compare RUNS="outputs/default/A outputs/default/B"
+	$(BIN)/python compare.py "runs=[$(shell echo $(RUNS) | tr ' ' ,)]" $(ARGS)
 
 check: $(VENV)/.installed  ## of a data set: make check ARGS="dataset=david dataset.root=PATH"
 	$(BIN)/python check.py $(ARGS)
