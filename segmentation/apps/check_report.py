@@ -127,5 +127,4 @@ def _samples(source: ImageSource, parts: Parts) -> Iterator[Block]:
         drawn = [(samples[place].key, sample_picture(source, samples[place])) for place in places]
         pictures = [(key, picture) for key, picture in drawn if picture is not None]
         if pictures:
-            yield Text(part)
-            yield Pictures(pictures)
+            yield Pictures(pictures, part)

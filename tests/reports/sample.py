@@ -83,7 +83,7 @@ def evaluation_facts(**changes: Any) -> EvaluationFacts:
     confidence = np.linspace(0.15, 0.95, 9)
     rates = np.linspace(0, 1, 50)
     captions = [f"0016E5_{number:05d}, mIoU 0.{30 + number}" for number in range(3)]
-    pictures = [(caption, picture(random)) for caption in captions]
+    pictures = [(caption, picture(random, 90, 410)) for caption in captions]
     fields: dict[str, Any] = {
         "title": "Evaluation of outputs/default/2026-01-31_12-00-00 on val",
         "split": "val",
