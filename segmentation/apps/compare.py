@@ -7,7 +7,15 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from segmentation.apps.compare_page import Costs, compare_page, config_table, cost_table, groups_table, score_table
+from segmentation.apps.compare_page import (
+    Costs,
+    compare_page,
+    config_table,
+    cost_table,
+    groups_table,
+    score_table,
+    told,
+)
 from segmentation.apps.compare_pictures import pictures_of
 from segmentation.apps.compared import ComparedRun, Group, config_difference, grouped, read_runs
 from segmentation.apps.comparison import Comparison, compared
@@ -76,10 +84,10 @@ def _pictures(comparison: Comparison, cfg: DictConfig) -> list[tuple[str, Any]]:
 def _tell(groups: Sequence[Group], comparisons: Sequence[Comparison], costs: Costs) -> None:
     for comparison in comparisons:
         title = f"{comparison.baseline.name} (first) and {comparison.other.name} (second)"
-        log.info("%s", table_text(title, *score_table(comparison)))
-        log.info("%s", table_text("configuration", *config_table(comparison, WIDEST)))
-    log.info("%s", table_text("runs", *groups_table(groups)))
-    log.info("%s", table_text("cost", *cost_table(groups, costs)))
+        log.info("%s", table_text(title, *told(score_table(comparison))))
+        log.info("%s", table_text("configuration", *told(config_table(comparison, WIDEST))))
+    log.info("%s", table_text("runs", *told(groups_table(groups))))
+    log.info("%s", table_text("cost", *told(cost_table(groups, costs))))
     for note in dict.fromkeys(note for comparison in comparisons for note in comparison.notes()):
         log.info("%s", note)
     for comparison in comparisons:

@@ -1,6 +1,5 @@
 """What a comparison tells, as tables for the console and for the page that it leaves."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,10 +7,13 @@ import numpy as np
 
 from segmentation.apps.compared import ComparedRun, Group, config_difference
 from segmentation.apps.comparison import MAIN, Comparison
+from segmentation.apps.config.content import shown
 from segmentation.metrics.scores import HEADLINES
-from segmentation.reports.page import Block, Listing, Pictures, Section, Table, Text, page
+from segmentation.reports.blocks import ABSENT, Cell, Heading, Listing, Number, Table, Text
+from segmentation.reports.page import Block, Section, page
+from segmentation.reports.pictures import Pictures
 
-Rows = tuple[list[str], list[list[str]]]  # header and rows
+Rows = tuple[list[str], list[list[Cell]]]  # header and rows
 Costs = Mapping[str, Mapping[str, Any]]  # by the name of a run
 Drawn = Sequence[tuple[str, np.ndarray]]
 COSTS = {
@@ -40,14 +42,15 @@ def compare_page(
 
 
 def _blocks(comparison: Comparison, drawn: Drawn) -> Iterator[Block]:
-    yield Table(*score_table(comparison))
+    yield Table(*score_table(comparison), "Scores", sortable=True)
     yield Listing(comparison.notes())
-    yield Text("What differs in the configuration:")
+    yield Heading("What differs in the configuration")
     yield Table(*config_table(comparison))
-    changes = comparison.changes()
-    yield Text("The images that changed most, by pixel accuracy:" if changes else "No image changed.")
-    if changes:
-        yield Table(*change_table(comparison))
+    yield Heading("The images that changed most")
+    if not comparison.changes():
+        yield Text("None changed.")
+        return
+    yield Table(*change_table(comparison), "By pixel accuracy", sortable=True)
     if drawn:
         yield Text("Of each the first run above, the second below:")
         yield Pictures(drawn)
@@ -59,21 +62,19 @@ def score_table(comparison: Comparison) -> Rows:
     return header, [_score_row(comparison, score) for score in (*HEADLINES, *(f"IoU/{name}" for name in names))]
 
 
-def _score_row(comparison: Comparison, score: str) -> list[str]:
+def _score_row(comparison: Comparison, score: str) -> list[Cell]:
     found = comparison.differences[score]
-    interval = "-" if math.isnan(found.low) else f"{found.low:+.4f} to {found.high:+.4f}"
-    values = [_number(group.mean(score)) for group in (comparison.baseline, comparison.other)]
-    better = "-" if math.isnan(found.above) else f"{found.above:.1%}"
-    return [score, *values, "-" if math.isnan(found.value) else f"{found.value:+.4f}", interval, better]
+    values = [_score(group.mean(score)) for group in (comparison.baseline, comparison.other)]
+    interval = Number(found.low, f"{found.low:+.4f} to {found.high:+.4f}")
+    return [score, *values, _change(found.value), interval, Number(found.above, f"{found.above:.1%}")]
 
 
 def groups_table(groups: Sequence[Group]) -> Rows:
     """With the standard deviation over seeds where there are several."""
-    rows = [
-        [group.name, str(len(group.runs)), *(_number(number) for number in (group.mean(MAIN), group.deviation(MAIN)))]
-        for group in groups
+    header = ["run", "seeds", f"{MAIN}, mean", "std over seeds"]
+    return header, [
+        [group.name, str(len(group.runs)), _score(group.mean(MAIN)), _score(group.deviation(MAIN))] for group in groups
     ]
-    return ["run", "seeds", f"{MAIN}, mean", "std over seeds"], rows
 
 
 def cost_table(groups: Sequence[Group], costs: Costs) -> Rows:
@@ -83,36 +84,40 @@ def cost_table(groups: Sequence[Group], costs: Costs) -> Rows:
     return ["cost", *(run.name for run in runs)], rows
 
 
-def config_table(comparison: Comparison, widest: int | None = None) -> Rows:
+def config_table(comparison: Comparison, longest: int | None = None) -> Rows:
     """Of the first run of each group; longer values are cut off where they are told on a console."""
     first, other = comparison.baseline.runs[0], comparison.other.runs[0]
-    changed = config_difference(first, other)
-    rows = [[key, *(_cut(_told(run, key), widest) for run in (first, other))] for key in changed]
+    rows: list[list[Cell]] = [
+        [key, *(_option(run, key)[:longest] for run in (first, other))] for key in config_difference(first, other)
+    ]
     return ["key", first.name, other.name], rows
 
 
 def change_table(comparison: Comparison) -> Rows:
-    rows = [
-        [change.key, f"{change.baseline:.4f}", f"{change.other:.4f}", f"{change.value:+.4f}"]
+    return ["image", "first", "second", "difference"], [
+        [change.key, _score(change.baseline), _score(change.other), _change(change.value)]
         for change in comparison.changes()
     ]
-    return ["image", "first", "second", "difference"], rows
 
 
-def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.4f}"
+def told(rows: Rows) -> tuple[list[str], list[list[str]]]:
+    """For the console."""
+    return rows[0], [[cell if isinstance(cell, str) else cell.told for cell in row] for row in rows[1]]
 
 
-def _cost(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+def _score(value: float) -> Number:
+    return Number(value, f"{value:.4f}")
 
 
-def _told(run: ComparedRun, key: str) -> str:
-    """A value that is null is told so; a key that there is not has a dash."""
-    return "-" if key not in run.config else "null" if run.config[key] is None else str(run.config[key])
+def _change(value: float) -> Number:
+    return Number(value, f"{value:+.4f}")
 
 
-def _cut(text: str, widest: int | None) -> str:
-    return text if widest is None or len(text) <= widest else f"{text[: widest - 3]}..."
+def _cost(value: Any) -> Cell:
+    if value is None or isinstance(value, str):
+        return value or ABSENT
+    return Number(value, f"{value:,}" if isinstance(value, int) else f"{value:.4g}")
+
+
+def _option(run: ComparedRun, key: str) -> str:
+    return shown(run.config[key]) if key in run.config else ABSENT

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
+from segmentation.apps.config.content import flat
+from segmentation.apps.runs import NO_OPTIONS
 from segmentation.errors import UserError, gathered
 from segmentation.metrics.kept import KeptCounts
 from segmentation.metrics.scores import Counts, scores_from
 from segmentation.runtime.files import read_json
 from segmentation.runtime.run_folder import RunFolder, read_written
 
-NOT_THE_EXPERIMENT = {"seed", "experiment_name", "trainer.resume"}  # runs that differ in these alone are seeds of one
+NOT_THE_EXPERIMENT = {"seed", *NO_OPTIONS}  # runs that differ in these alone are seeds of one
 FEW = 3  # names that a message gives
 
 
@@ -117,17 +119,7 @@ def config_difference(a: ComparedRun, b: ComparedRun) -> dict[str, tuple[Any, An
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    content: Any = OmegaConf.to_container(OmegaConf.load(path))
-    return dict(_flat(content, ""))
-
-
-def _flat(node: Mapping[str, Any], path: str) -> list[tuple[str, Any]]:
-    """Lists are values."""
-    entries: list[tuple[str, Any]] = []
-    for key, value in node.items():
-        below = _flat(value, f"{path}{key}.") if isinstance(value, dict) and value else [(f"{path}{key}", value)]
-        entries += below
-    return entries
+    return flat(OmegaConf.to_container(OmegaConf.load(path)))
 
 
 def _read_result(path: Path) -> dict[str, Any]:
