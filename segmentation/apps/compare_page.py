@@ -66,7 +66,7 @@ def _score_row(comparison: Comparison, score: str) -> list[Cell]:
     found = comparison.differences[score]
     values = [_score(group.mean(score)) for group in (comparison.baseline, comparison.other)]
     interval = Number(found.low, f"{found.low:+.4f} to {found.high:+.4f}")
-    return [score, *values, _change(found.value), interval, Number(found.above, f"{found.above:.1%}")]
+    return [score, *values, _change(found.value), interval, Number(found.above, f"{100 * found.above:.1f} %")]
 
 
 def groups_table(groups: Sequence[Group]) -> Rows:

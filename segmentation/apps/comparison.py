@@ -52,7 +52,7 @@ class Comparison:
         return (
             f"The {MAIN} of {self.other.name} is {amount} that of {self.baseline.name}, which is {verdict}: the 95 % "
             f"interval of the difference is {found.low:+.4f} to {found.high:+.4f}, and {self.other.name} is the better "
-            f"one in {found.above:.1%} of the resamples."
+            f"one in {100 * found.above:.1f} % of the resamples."
         )
 
     def notes(self) -> list[str]:
@@ -79,14 +79,14 @@ class Comparison:
         return told
 
     def changes(self) -> list[Change]:
-        """The images whose pixel accuracy changed most, those that became better first."""
+        """The images whose pixel accuracy changed most: those that became better, then those that became worse."""
         before, after = self.baseline.accuracies, self.other.accuracies
         order = [place for place in np.argsort(after - before, kind="stable") if after[place] != before[place]]
         order = [place for place in order if not math.isnan(after[place] - before[place])]
         worse = [place for place in order[:CHANGED] if after[place] < before[place]]
         better = [place for place in order[::-1][:CHANGED] if after[place] > before[place]]
         keys = self.baseline.runs[0].kept.keys
-        return [Change(keys[place], float(before[place]), float(after[place])) for place in [*better, *worse[::-1]]]
+        return [Change(keys[place], float(before[place]), float(after[place])) for place in [*better, *worse]]
 
 
 def compared(baseline: Group, other: Group, number: int, seed: int) -> Comparison:

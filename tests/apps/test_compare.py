@@ -119,13 +119,14 @@ def test_other_noise_is_within_noise(tmp_path: Path, comparison: Compose) -> Non
 def test_the_images_that_changed_most_are_named(tmp_path: Path, comparison: Compose) -> None:
     right = np.full(len(KEYS), 0.8)
     changed = right.copy()
-    changed[[3, 7, 11]] = [0.9, 0.95, 0.4]
+    changed[[3, 7, 11, 19]] = [0.9, 0.95, 0.4, 0.7]
     first, second = evaluated(tmp_path / "a", right), evaluated(tmp_path / "b", changed, "seed: 0\nmodel: unet")
     (found,) = compare(comparison(first, second))
     assert [(change.key, round(change.value, 3)) for change in found.changes()] == [
         ("image_07", 0.15),
         ("image_03", 0.1),
         ("image_11", -0.4),
+        ("image_19", -0.1),
     ]
 
 
