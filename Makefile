@@ -1,5 +1,6 @@
-# make demo | test | lint | train | evaluate | check | bench | bench-data | bench-metrics | soak | augmentations | schedule | tensorboard | clean
-# Options: make train ARGS="model=unet dataset=david dataset.root=PATH", make evaluate RUN=outputs/default/DATE
+# make demo | test | lint | train | evaluate | compare | report | check | bench | bench-data | bench-metrics | soak | augmentations | schedule | tensorboard | clean
+# Options: make train ARGS="model=unet dataset=david dataset.root=PATH", make evaluate RUN=outputs/default/DATE,
+# make report RUNS="outputs/default/*", make compare RUNS="outputs/default/A outputs/default/B"
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ ARGS ?=
 RUN ?= $(shell ls -td outputs/*/*/config.yaml outputs/*/*/*/config.yaml 2>/dev/null | head -1 | xargs -r dirname)
 DEMO_RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: demo install test lint train evaluate check bench bench-data bench-metrics soak contract models augmentations schedule tensorboard clean
+.PHONY: demo install test lint train evaluate compare report check bench bench-data bench-metrics soak contract models augmentations schedule tensorboard clean
 
 demo: $(VENV)/.installed  ## install, draw a small data set, train on it, evaluate, fail below the expected score
 	$(BIN)/python train.py experiment=demo hydra.run.dir=$(DEMO_RUN)
@@ -48,6 +49,12 @@ train: $(VENV)/.installed
 
 evaluate: $(VENV)/.installed  ## of RUN, by default the newest
 	$(BIN)/python evaluate.py run=$(RUN) $(ARGS)
+
+compare: $(VENV)/.installed  ## evaluated runs, the first is the baseline: make compare RUNS="outputs/default/A outputs/default/B"
+	$(BIN)/python compare.py "runs=[$(shell echo $(RUNS) | tr ' ' ,)]" $(ARGS)
+
+report: $(VENV)/.installed  ## one page over many runs, or a sweep: make report RUNS="outputs/default/*" ARGS=output=FILE.html
+	$(BIN)/python -m segmentation.apps.report $(RUNS) $(ARGS)
 
 check: $(VENV)/.installed  ## of a data set: make check ARGS="dataset=david dataset.root=PATH"
 	$(BIN)/python check.py $(ARGS)

@@ -10,7 +10,9 @@ from segmentation.data.image.check.findings import Example, Finding, Severity
 from segmentation.data.image.check.pictures import file_picture, image_picture, sample_picture
 from segmentation.data.image.scan import MaskScan
 from segmentation.data.image.source import ImageSample, ImageSource
-from segmentation.reports.page import Bars, Block, Listing, Pictures, Section, Table, Text, page
+from segmentation.reports.blocks import Bar, Bars, Listing, Table, Text
+from segmentation.reports.page import Block, Section, page
+from segmentation.reports.pictures import Pictures
 
 SHOWN_OF_FINDING = {Severity.FAULT: 5, Severity.WARNING: 3, Severity.NOTE: 1}  # examples with a picture
 SHOWN_OF_PART = 3  # samples
@@ -99,7 +101,7 @@ def _class_bars(source: ImageSource, parts: Parts, masks: MaskScan) -> Bars:
         for part, pixels in counts.items():
             count, total = int(pixels[:, index].sum()), int(pixels.sum())
             told = f"{_share(count, total)} in {(pixels[:, index] > 0).sum()} of {len(pixels)} images"
-            values[part] = (count / max(total, 1), told)
+            values[part] = Bar(count / max(total, 1), told)
         rows.append((name, values))
     return Bars(rows, dict(zip(source.classes.names, source.classes.colors, strict=True)))
 
@@ -115,7 +117,7 @@ def _size_bars(source: ImageSource) -> Bars:
             f"longer side {low:.0f} to {high:.0f}": int(count)
             for low, high, count in zip(edges, edges[1:], counts, strict=False)
         }
-    return Bars([(label, {"images": (float(count), f"{count} images")}) for label, count in told.items()])
+    return Bars([(label, {"images": Bar(count, f"{count} images")}) for label, count in told.items()])
 
 
 def _samples(source: ImageSource, parts: Parts) -> Iterator[Block]:
@@ -125,5 +127,4 @@ def _samples(source: ImageSource, parts: Parts) -> Iterator[Block]:
         drawn = [(samples[place].key, sample_picture(source, samples[place])) for place in places]
         pictures = [(key, picture) for key, picture in drawn if picture is not None]
         if pictures:
-            yield Text(part)
-            yield Pictures(pictures)
+            yield Pictures(pictures, part)

@@ -14,7 +14,9 @@ from segmentation.data.image.draw import ImageDrawing, as_rgb
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.metrics.label_errors import Region, Suspect, contradicting_regions, ranked
 from segmentation.outputs import labels_from, probabilities_from
-from segmentation.reports.page import Block, Pictures, Section, Text, page
+from segmentation.reports.blocks import Text
+from segmentation.reports.page import Block, Section, page
+from segmentation.reports.pictures import Pictures
 from segmentation.runtime.console import progress_bar, table_text
 from segmentation.runtime.files import write_text
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from segmentation.apps.config.content import flat
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.splits import assign, read_split
 from segmentation.engine.checkpoints import adopt_checkpoints
@@ -108,14 +109,3 @@ def differences(before: Any, now: Any) -> list[str]:
         for name in names
         if old.get(name) != new.get(name)
     ]
-
-
-def flat(node: Any, path: str = "") -> dict[str, Any]:
-    """Nested mappings as one, by dotted name."""
-    if not isinstance(node, dict):
-        return {path: node}
-    return {
-        name: value
-        for key, item in node.items()
-        for name, value in flat(item, f"{path}.{key}" if path else key).items()
-    }

@@ -12,9 +12,10 @@ from torch import nn
 from segmentation.apps.batch_size import find_batch_size
 from segmentation.apps.check import check_before_training
 from segmentation.apps.config.check import check_config
+from segmentation.apps.config.content import flat
 from segmentation.apps.describe import describe_model, tell_class_weights
 from segmentation.apps.find_lr import find_lr
-from segmentation.apps.resume import batch_size_of, find_checkpoint_to_resume, flat, resume, split_of
+from segmentation.apps.resume import batch_size_of, find_checkpoint_to_resume, resume, split_of
 from segmentation.build.class_weights import fill_class_weights
 from segmentation.build.data import build_source, build_split, sample_keys, write_split_file
 from segmentation.build.feed import build_feed, draw_training_samples, first_training_samples

@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from segmentation.apps.config.content import Content
 from segmentation.apps.config.keys import key_faults, unknown_keys
 from segmentation.apps.config.losses import loss_faults, mask_faults, one_logit_faults
-from segmentation.apps.config.rules import CHECK_RULES, EVALUATION_RULES, RULES, value_faults
+from segmentation.apps.config.rules import CHECK_RULES, COMPARE_RULES, EVALUATION_RULES, RULES, value_faults
 from segmentation.apps.config.together import (
     augmentation_faults,
     band_faults,
@@ -72,6 +72,11 @@ def faults_in_evaluation(cfg: DictConfig) -> list[str]:
     return [*_told(options, _evaluation_faults), *keys]
 
 
+def faults_in_compare(cfg: DictConfig) -> list[str]:
+    """Of compare.py's options."""
+    return _told(cfg, _compare_faults)
+
+
 def faults_in_check(cfg: DictConfig) -> list[str]:
     """Of check.py's options and of its data set."""
     return _told(cfg, _check_faults)
@@ -111,6 +116,12 @@ def _evaluation_faults(content: Content) -> Iterator[str]:
         known = {path.removeprefix("tta.") for path in EVALUATION_RULES if path.startswith("tta.")}
         yield from unknown_keys(content["tta"], "tta", known)
     yield from benchmark_faults(content)
+
+
+def _compare_faults(content: Content) -> Iterator[str]:
+    yield from unknown_keys(content, "", {*COMPARE_RULES, "dataset"})
+    yield from unknown_keys(content["dataset"], "dataset", {"root"})
+    yield from value_faults(content, COMPARE_RULES, [path.split(".")[0] for path in COMPARE_RULES])
 
 
 def _check_faults(content: Content) -> Iterator[str]:

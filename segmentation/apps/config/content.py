@@ -36,3 +36,14 @@ def class_names(content: Content) -> list[str]:
         return []
     names = [entry if isinstance(entry, str) else str(entry["name"]) for entry in entries]
     return [name for name in names if name != "void"] if at(content, "dataset.ignore_void") is True else names
+
+
+def flat(node: Any, path: str = "") -> dict[str, Any]:
+    """Nested mappings as one, by dotted name."""
+    if not isinstance(node, dict):
+        return {path: node}
+    return {
+        name: value
+        for key, item in node.items()
+        for name, value in flat(item, f"{path}.{key}" if path else key).items()
+    }

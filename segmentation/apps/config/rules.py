@@ -12,6 +12,7 @@ from segmentation.apps.config.values import (
     are_factors,
     are_groups,
     are_names,
+    are_several_names,
     is_below_1,
     is_bool,
     is_device,
@@ -154,6 +155,16 @@ EVALUATION_RULES: Rules = {
     "benchmark_batch_size": (whole(1), AT_LEAST_1),
     "min_fps": (optional(number(0)), "a number of at least 0, or null"),
     "max_latency_ms": (optional(number(0)), "a number of at least 0, or null"),
+}
+COMPARE_RULES: Rules = {
+    "runs": (are_several_names, "a list of at least two run folders"),
+    "split": (one_of(*SPLITS), ", ".join(SPLITS)),
+    "checkpoint": (is_text, "best, or what follows the split in the names of evaluation/: last, best-raw, ..."),
+    "resamples": (whole(100), "a whole number of at least 100"),
+    "seed": (whole(0), AT_LEAST_0),
+    "device": (optional(is_device), "auto, cpu, cuda, cuda:N, or null"),
+    "output": (is_text, "a folder"),
+    "dataset.root": (optional(is_text), "a folder, or null"),
 }
 CHECK_RULES: Rules = {
     "report": (optional(is_text), "the path of an HTML file, or null"),

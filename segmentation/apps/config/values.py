@@ -38,6 +38,10 @@ def are_names(value: Any) -> bool:
     return isinstance(value, list) and all(map(is_text, value))
 
 
+def are_several_names(value: Any) -> bool:
+    return are_names(value) and len(value) > 1
+
+
 def are(*choices: str | int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and all(one in choices for one in value)
 

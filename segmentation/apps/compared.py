@@ -1,0 +1,208 @@
+"""The runs of a comparison: read back, refused where they cannot be compared, and grouped by seed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from segmentation.apps.config.content import flat
+from segmentation.apps.runs import NO_OPTIONS
+from segmentation.errors import UserError, gathered
+from segmentation.metrics.kept import KeptCounts
+from segmentation.metrics.scores import Counts, scores_from
+from segmentation.runtime.files import read_json
+from segmentation.runtime.run_folder import RunFolder, read_written
+
+NOT_THE_EXPERIMENT = {"seed", *NO_OPTIONS}  # runs that differ in these alone are seeds of one
+FEW = 3  # names that a message gives
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """A run with what evaluation kept: `config` by dotted key, `result` the evaluation's JSON."""
+
+    name: str
+    folder: RunFolder
+    config: Mapping[str, Any]
+    kept: KeptCounts
+    result: Mapping[str, Any]
+
+    @cached_property
+    def counts(self) -> Counts:
+        return Counts.of(self.kept.arrays["confusion"])
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        return {name: float(value) for name, value in scores_from(self.counts.total(), self.kept.names).items()}
+
+    @cached_property
+    def accuracies(self) -> np.ndarray:
+        """The pixel accuracy of each image `[N]`; NaN where nothing is labelled."""
+        return scores_from(self.counts, self.kept.names)["pixel_accuracy"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one configuration with different seeds; mostly one."""
+
+    runs: Sequence[ComparedRun]
+
+    @property
+    def name(self) -> str:
+        others = f" and {len(self.runs) - 1} more seeds" if len(self.runs) > 2 else " and another seed"
+        return self.runs[0].name + (others if len(self.runs) > 1 else "")
+
+    def mean(self, score: str) -> float:
+        return float(np.mean([run.scores[score] for run in self.runs]))
+
+    def deviation(self, score: str) -> float:
+        """The standard deviation over seeds, estimated from these; NaN for one."""
+        return float(np.std([run.scores[score] for run in self.runs], ddof=1)) if len(self.runs) > 1 else float("nan")
+
+    @property
+    def accuracies(self) -> np.ndarray:
+        """The mean pixel accuracy of each image `[N]`."""
+        return np.mean([run.accuracies for run in self.runs], axis=0)
+
+
+def read_runs(paths: Sequence[str], evaluation: str) -> list[ComparedRun]:
+    """The runs with what `evaluation/<evaluation>.npz` and `.json` hold, the images of all in one order.
+
+    Raises `UserError` where one is given twice or was not evaluated, and where they were evaluated on other classes,
+    images or labels.
+    """
+    folders = [RunFolder.existing(path) for path in paths]
+    _refuse_twice(folders)
+    _refuse_unevaluated(folders, evaluation)
+    runs = [
+        ComparedRun(
+            name,
+            folder,
+            read_written(folder.config, _read_config),
+            KeptCounts.load(folder.evaluation / f"{evaluation}.npz"),
+            read_written(folder.evaluation / f"{evaluation}.json", _read_result, "evaluate the run again to write it"),
+        )
+        for name, folder in zip(_names(folders), folders, strict=True)
+    ]
+    _refuse_others(runs)
+    first, *others = runs
+    ordered = [first, *(_in_order_of(first, run) for run in others)]
+    _refuse_other_labels(ordered)
+    return ordered
+
+
+def grouped(runs: Sequence[ComparedRun]) -> list[Group]:
+    """Runs whose configurations differ in nothing but the seed are one group, in the order of the first of each.
+
+    Where all are seeds of one configuration there is nothing else to compare, and each is by itself.
+    """
+    groups: dict[str, list[ComparedRun]] = {}
+    for run in runs:
+        experiment = sorted((key, repr(value)) for key, value in run.config.items() if key not in NOT_THE_EXPERIMENT)
+        groups.setdefault(repr(experiment), []).append(run)
+    if len(groups) == 1:
+        return [Group([run]) for run in runs]
+    return [Group(members) for members in groups.values()]
+
+
+def config_difference(a: ComparedRun, b: ComparedRun) -> dict[str, tuple[Any, Any]]:
+    """What each has under the keys whose values differ; None stands for what one does not have."""
+    return {
+        key: (a.config.get(key), b.config.get(key))
+        for key in sorted(a.config.keys() | b.config.keys())
+        if a.config.get(key) != b.config.get(key)
+    }
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    return flat(OmegaConf.to_container(OmegaConf.load(path)))
+
+
+def _read_result(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = read_json(path)
+    if "metrics" not in content:
+        raise ValueError
+    return content
+
+
+def _names(folders: Sequence[RunFolder]) -> list[str]:
+    """The last parts of their paths, as many as tell them apart."""
+    parts = [folder.path.resolve().parts for folder in folders]
+    depths = range(1, max(map(len, parts)) + 1)
+    return next(
+        names
+        for depth in depths
+        if len(set(names := ["/".join(path[-depth:]) for path in parts])) == len(names)  # different paths differ
+    )
+
+
+def _refuse_twice(folders: Sequence[RunFolder]) -> None:
+    seen: set[Path] = set()
+    for folder in folders:
+        if (path := folder.path.resolve()) in seen:
+            raise UserError(f"{folder.path} is named twice in runs: name each run once")
+        seen.add(path)
+
+
+def _refuse_unevaluated(folders: Sequence[RunFolder], evaluation: str) -> None:
+    faults = [_unevaluated(folder, evaluation) for folder in folders if not _kept(folder, evaluation).is_file()]
+    if len(faults) == 1:
+        raise UserError(faults[0])
+    if faults:
+        raise gathered(f"{len(faults)} of the runs have no evaluation/{evaluation}.npz", faults)
+
+
+def _kept(folder: RunFolder, evaluation: str) -> Path:
+    return folder.evaluation / f"{evaluation}.npz"
+
+
+def _unevaluated(folder: RunFolder, evaluation: str) -> str:
+    split, _, choices = evaluation.partition("-")
+    present = ", ".join(sorted(path.stem for path in folder.evaluation.glob("*.npz")))
+    choice = f", with the choices of {choices}," if choices else ""
+    there = f"; there is {present}" if present else ""
+    return (
+        f"{_kept(folder, evaluation)} is missing: python evaluate.py run={folder.path} split={split}{choice} writes it"
+        f"{there}"
+    )
+
+
+def _refuse_others(runs: Sequence[ComparedRun]) -> None:
+    first = runs[0]
+    for run in runs[1:]:
+        if run.kept.names != first.kept.names:
+            raise UserError(f"the runs have other classes: {_told(first, run, first.kept.names, run.kept.names)}")
+        if set(run.kept.keys) != set(first.kept.keys):
+            told = _told(first, run, first.kept.keys, run.kept.keys)
+            raise UserError(f"the runs were evaluated on other images: {told}; evaluate both on the same data")
+
+
+def _told(a: ComparedRun, b: ComparedRun, of_a: Sequence[str], of_b: Sequence[str]) -> str:
+    only = [
+        f"{len(names)} only in {run.name} ({', '.join(names[:FEW])}{', ...' if len(names) > FEW else ''})"
+        for run, own, others in ((a, of_a, of_b), (b, of_b, of_a))
+        if (names := [name for name in own if name not in set(others)])
+    ]
+    both = f"{len(set(of_a) & set(of_b))} in both"
+    return ", ".join([*only, both]) if only else f"{a.name} and {b.name} have the same in another order"
+
+
+def _in_order_of(first: ComparedRun, run: ComparedRun) -> ComparedRun:
+    return ComparedRun(run.name, run.folder, run.config, run.kept.in_order(first.kept.keys), run.result)
+
+
+def _refuse_other_labels(runs: Sequence[ComparedRun]) -> None:
+    """The labelled pixels of each class in each image are those of the data, whatever was predicted."""
+    first = runs[0]
+    for run in runs[1:]:
+        differ = np.flatnonzero((run.counts.truth != first.counts.truth).any(axis=1))
+        if len(differ):
+            keys = ", ".join(first.kept.keys[place] for place in differ[:FEW])
+            raise UserError(
+                f"the labels of {len(differ)} images are not those that {first.name} was scored on ({keys}): "
+                f"evaluate {first.name} and {run.name} again"
+            )
