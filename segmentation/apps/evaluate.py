@@ -12,6 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from segmentation.apps.config.check import faults_in_dataset, raise_faults
 from segmentation.apps.describe import scan_and_tell
+from segmentation.apps.evaluation import recompute, refuse_below, write_result
+from segmentation.apps.evaluation_page import write_page
 from segmentation.apps.label_errors import write_label_errors
 from segmentation.apps.trained import Trained, as_asked, classes_of, load_trained, names_of_choices, open_run
 from segmentation.build.data import build_source, build_split
@@ -24,13 +26,13 @@ from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.splits import assign, read_split
 from segmentation.engine.evaluate import evaluate
 from segmentation.engine.memory import advice_for_evaluation, explains_out_of_memory
-from segmentation.engine.record import class_table, headline
 from segmentation.errors import UserError
-from segmentation.metrics.segmentation import SegmentationMetric
+from segmentation.metrics.by_sample import SampleMetric
+from segmentation.metrics.kept import KeptCounts
+from segmentation.metrics.summary import Summary, counters
 from segmentation.runtime.console import progress_bar
 from segmentation.runtime.device import choose_device, choose_precision, describe_device
 from segmentation.runtime.distributed import World, first_goes_ahead, process_group, world_of_torchrun
-from segmentation.runtime.files import write_json
 from segmentation.runtime.run_folder import RunFolder, read_written
 
 log = logging.getLogger("segmentation")
@@ -40,9 +42,14 @@ def evaluate_run(cfg: DictConfig) -> float:
     """Print the scores, write them to the run's evaluation folder, and return the mIoU.
 
     With the choices of training (precision, batch size, whole images as they are) the numbers are those that training
-    had at the checkpoint. Of several ranks each scores its part; rank 0 alone tells and writes, the others return NaN.
+    had at the checkpoint. `from_counts` takes what an evaluation kept and runs no model. Of several ranks each scores
+    its part; rank 0 alone tells and writes, the others return NaN.
     """
     folder, run = open_run(cfg)
+    if cfg.from_counts:
+        miou = recompute(folder, _result_name(cfg, folder), cfg.resamples, cfg.seed).values["mIoU"]
+        refuse_below(cfg.min_mIoU, cfg.split, miou)
+        return miou
     _choose_data(run, cfg)
     raise_faults(faults_in_dataset(run))
     world = world_of_torchrun()
@@ -64,11 +71,8 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
 
     batch_size = run.trainer.val_batch_size
     loader = evaluation_loader(evaluation_images(run, source, samples), batch_size, run.trainer.num_workers, world)
-    model, loss, metric = (
-        as_asked(trained.model, cfg, batch_size),
-        build_loss(run.loss, device),
-        SegmentationMetric(classes),
-    )
+    model, loss = as_asked(trained.model, cfg, batch_size), build_loss(run.loss, device)
+    metric = SampleMetric(classes, counters(classes, cfg.boundary_width, cfg.boundary_tolerance))
     started = time.perf_counter()
     too_large = advice_for_evaluation(batch_size)
     with explains_out_of_memory(too_large), progress_bar(f"evaluating {cfg.split}", len(loader)) as bar:
@@ -76,11 +80,7 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
     seconds = time.perf_counter() - started
     if not world.is_first:
         return math.nan
-    row = {f"{cfg.split}/{name}": value for name, value in scores.items()}
-
-    log.info("%s", class_table(row, cfg.split, classes.names))
-    log.info("%s  %s", cfg.split, headline(row, cfg.split))
-    result = {
+    about = {
         "split": cfg.split,
         "data": source.title,
         "images": len(samples),
@@ -92,23 +92,37 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
         "tile": None if cfg.tile is None else list(cfg.tile),
         "overlap": None if cfg.tile is None else cfg.overlap,
         "tta": plain(cfg.tta),
+        "boundary_width": cfg.boundary_width,
+        "boundary_tolerance": cfg.boundary_tolerance,
         "ranks": world.size,
         "seconds": round(seconds, 3),
         "images_per_second": round(len(samples) / seconds, 3),
-        "metrics": row,
-        "confusion": metric.confusion.tolist(),
     }
-    path = folder.evaluation / f"{_result_name(cfg, folder, trained.path)}.json"
-    write_json(path, result)
-    log.info("%s, epoch %d, %s weights -> %s", trained.path, trained.epoch, trained.weights, path)
-    _tell_agreement(row, trained, cfg)
-    if cfg.label_errors:
-        predict = predictor(model, run, source, device, precision)
-        with explains_out_of_memory(too_large):
-            write_label_errors(predict, source, samples, path.with_suffix(""))
-    if cfg.min_mIoU is not None and not scores["mIoU"] >= cfg.min_mIoU:
-        raise UserError(f"{cfg.split}/mIoU is {scores['mIoU']:.4f}, below min_mIoU={cfg.min_mIoU}")
-    return scores["mIoU"]
+    stem = folder.evaluation / _result_name(cfg, folder)
+    summary = Summary(_kept(metric, samples), cfg.resamples, cfg.seed)
+    summary.kept.save(stem.with_name(f"{stem.name}.npz"))
+    write_result(stem, summary, about, {name: value for name, value in scores.items() if name.split("/")[0] == "loss"})
+    log.info("%s, epoch %d, %s weights -> %s.json, .npz", trained.path, trained.epoch, trained.weights, stem)
+    _tell_agreement(summary.values["mIoU"], trained, cfg)
+    predict = predictor(model, run, source, device, precision)
+    with explains_out_of_memory(too_large):
+        if cfg.report:
+            page = stem.with_name(f"{stem.name}.html")
+            write_page(page, folder, classes, summary, about, samples, predict)
+            log.info("the page: %s", page)
+        if cfg.label_errors:
+            write_label_errors(predict, source, samples, stem)
+    refuse_below(cfg.min_mIoU, cfg.split, summary.values["mIoU"])
+    return summary.values["mIoU"]
+
+
+def _kept(metric: SampleMetric, samples: list[ImageSample]) -> KeptCounts:
+    """In the order of the samples, whatever the batches and the ranks were."""
+    groups = {sample.key: sample.group for sample in samples}
+    kept = KeptCounts(
+        tuple(metric.keys), tuple(groups[key] for key in metric.keys), metric.classes.names, metric.counts()
+    )
+    return kept.in_order([sample.key for sample in samples])
 
 
 def _choose_data(run: DictConfig, cfg: DictConfig) -> None:
@@ -146,18 +160,20 @@ def _difference(given: Classes, expected: Classes) -> str:
     return f"missing {missing}, extra {extra}" if missing or extra else "the same names in another order"
 
 
-def _result_name(cfg: DictConfig, folder: RunFolder, path: Path) -> str:
+def _result_name(cfg: DictConfig, folder: RunFolder) -> str:
     """`val` for the best checkpoint's EMA weights; every other choice is in the name."""
-    own = path.resolve().parent == folder.checkpoints.resolve()
-    checkpoint = path.stem if own else f"{path.resolve().parent.parent.name}-{path.stem}"
+    path = Path(cfg.checkpoint)
+    foreign = not folder.checkpoint(cfg.checkpoint).is_file() and path.is_file()
+    foreign = foreign and path.resolve().parent != folder.checkpoints.resolve()
+    checkpoint = f"{path.resolve().parent.parent.name}-{path.stem}" if foreign else path.stem
     other_data = [] if cfg.dataset.root is None else [Path(cfg.dataset.root).name]
     raw = ["raw"] if cfg.weights == "raw" else []
     precision = [] if cfg.precision is None else [cfg.precision]
     choices = [checkpoint, *raw, *precision, *names_of_choices(cfg), *other_data]
-    return cfg.split if choices == ["best"] and own else "-".join([cfg.split, *choices])
+    return cfg.split if choices == ["best"] else "-".join([cfg.split, *choices])
 
 
-def _tell_agreement(row: dict[str, float], trained: Trained, cfg: DictConfig) -> None:
+def _tell_agreement(miou: float, trained: Trained, cfg: DictConfig) -> None:
     """Compare with what training had, where it scored the same weights on the same samples."""
     content = trained.content
     shown = "ema" if content.get("ema") else "raw"
@@ -166,5 +182,5 @@ def _tell_agreement(row: dict[str, float], trained: Trained, cfg: DictConfig) ->
     had = history[-1].get(f"{cfg.split}/mIoU") if history and cfg.split == "val" else None
     if had is None or math.isnan(had):
         return
-    verdict = "equal" if had == row["val/mIoU"] else f"differs by {row['val/mIoU'] - had:+.2e}"
+    verdict = "equal" if had == miou else f"differs by {miou - had:+.2e}"
     log.info("training had val/mIoU %.4f at this checkpoint: %s", had, verdict)

@@ -171,3 +171,10 @@ def benchmark_faults(content: Content) -> Iterator[str]:
         if content.get(limit) is not None:
             needed = ", which does not score: leave one of them out" if timed else ": it needs benchmark=true"
             yield f"{limit}={shown(content[limit])} with benchmark={shown(timed)}{needed}"
+
+
+def from_counts_faults(content: Content) -> Iterator[str]:
+    """What needs the model, of which from_counts has none."""
+    for other in ("benchmark", "label_errors"):
+        if content.get("from_counts") is True and content.get(other) is True:
+            yield f"{other}=true with from_counts=true, which runs no model: leave one of them out"

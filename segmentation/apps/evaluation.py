@@ -1,0 +1,94 @@
+"""What an evaluation found, told and written: all of it from the counts that it kept."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from segmentation.engine.record import class_table
+from segmentation.errors import UserError
+from segmentation.metrics.kept import KeptCounts
+from segmentation.metrics.scores import HEADLINES
+from segmentation.metrics.summary import Summary
+from segmentation.runtime.console import table_text
+from segmentation.runtime.files import read_json, write_json
+from segmentation.runtime.run_folder import RunFolder, read_written
+
+log = logging.getLogger("segmentation")
+FURTHER = ("boundary_mIoU", "boundary_mF1", "ECE", "AUROC", "average_precision")
+FEW_VIDEOS = 4  # so many or fewer say little about others: their intervals are far too narrow for that
+
+
+def write_result(stem: Path, summary: Summary, about: Mapping[str, Any], losses: Mapping[str, float]) -> None:
+    """Tell the scores with their intervals and write `<stem>.json`; `about` says what was evaluated, and how."""
+    split = about["split"]
+    row = {f"{split}/{name}": value for name, value in {**losses, **summary.values}.items()}
+    log.info("%s", class_table(row, split, summary.kept.names))
+    log.info("%s", table_text(f"{split}, {about['images']} images", *headline_table(summary)))
+    log.info("%s", resampling(summary))
+    intervals = {f"{split}/{name}": [found.low, found.high] for name, found in summary.intervals.items()}
+    drawn = summary.resamples
+    result = {
+        **about,
+        "metrics": row,
+        "intervals": intervals,
+        "resampling": {
+            "number": summary.number,
+            "seed": summary.seed,
+            "blocks": drawn.blocks,
+            "block_length": drawn.length,
+        },
+        "confusion": summary.kept.arrays["confusion"].sum(axis=0).tolist(),
+    }
+    write_json(stem.with_name(f"{stem.name}.json"), result)
+
+
+def recompute(folder: RunFolder, name: str, number: int, seed: int) -> Summary:
+    """Write `evaluation/<name>.json` anew from `evaluation/<name>.npz`: the same scores, perhaps other resamples."""
+    stem = folder.evaluation / name
+    summary = Summary(KeptCounts.load(stem.with_name(f"{name}.npz")), number, seed)
+    had = read_written(stem.with_name(f"{name}.json"), _read_result, "evaluate the run again to write it")
+    split, counted = had["split"], ("metrics", "intervals", "resampling", "confusion")
+    losses = {
+        key.removeprefix(f"{split}/"): value
+        for key, value in had["metrics"].items()
+        if key.removeprefix(f"{split}/").split("/")[0] == "loss"
+    }
+    write_result(stem, summary, {key: value for key, value in had.items() if key not in counted}, losses)
+    return summary
+
+
+def _read_result(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = read_json(path)
+    if not {"split", "images", "metrics"} <= content.keys():
+        raise ValueError
+    return content
+
+
+def headline_table(summary: Summary) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the scores over all classes."""
+    names = [name for name in (*HEADLINES, *FURTHER) if name in summary.values]
+    rows = [[name, f"{summary.values[name]:.4f}", _told(summary, name)] for name in names]
+    return ["score", "value", "95 % interval"], rows
+
+
+def _told(summary: Summary, name: str) -> str:
+    found = summary.intervals[name]
+    return f"{found.low:.4f} to {found.high:.4f}" if found.low == found.low else "-"
+
+
+def resampling(summary: Summary) -> str:
+    """How the intervals were found, and what they do not say."""
+    drawn, images, videos = summary.resamples, len(summary.kept.keys), len(set(summary.kept.groups))
+    told = f"intervals: {summary.number} resamples of {images} images"
+    if videos == images:
+        return told
+    told += f" by blocks of {drawn.length} neighbouring frames of {videos} video{'s' if videos > 1 else ''}"
+    if videos <= FEW_VIDEOS:
+        return f"{told}; so few videos say little about others, which the intervals do not hold"
+    return told
+
+
+def refuse_below(minimum: float | None, split: str, miou: float) -> None:
+    if minimum is not None and not miou >= minimum:
+        raise UserError(f"{split}/mIoU is {miou:.4f}, below min_mIoU={minimum}")

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import torch
+
+from segmentation.classes import Classes
+from segmentation.metrics.by_sample import SampleMetric
+from segmentation.metrics.kept import KeptCounts
+from segmentation.metrics.summary import Summary, counters
+
+COLORS = ((0, 0, 0), (255, 0, 0), (0, 0, 255))
+
+
+def kept(names: tuple[str, ...], samples: int = 12, groups: tuple[str, ...] | None = None) -> KeptCounts:
+    """Predictions that are right at four pixels of five, on 16 x 20 images."""
+    classes = Classes(names, COLORS[: len(names)])
+    generator = torch.Generator().manual_seed(0)
+    target = torch.randint(0, len(names), (samples, 4, 5), generator=generator).repeat_interleave(4, 1)
+    target = target.repeat_interleave(4, 2)
+    noise = torch.randint(0, len(names), target.shape, generator=generator)
+    said = torch.where(torch.rand(target.shape, generator=generator) < 0.8, target, noise)
+    logits = 2.0 * torch.nn.functional.one_hot(said, len(names)).movedim(-1, 1).float()
+    metric = SampleMetric(classes, counters(classes, width=1, tolerance=1))
+    keys = tuple(f"image_{number}" for number in range(samples))
+    metric.update(logits, target, keys)
+    return KeptCounts(keys, groups or keys, names, metric.counts())
+
+
+def test_every_score_over_all_classes_lies_within_its_interval() -> None:
+    summary = Summary(kept(("road", "car", "sky")), number=400, seed=0)
+    for name in ("mIoU", "kappa", "boundary_mIoU", "boundary_mF1", "boundary_IoU/car", "ECE"):
+        found = summary.intervals[name]
+        assert found.value == summary.values[name]
+        assert found.low < found.value < found.high, name
+        assert found.defined == 1
+    assert summary.resamples.length == 1
+    assert not {"AUROC", "best_threshold"} & summary.values.keys()
+
+
+def test_the_same_counts_and_seed_give_the_same_numbers() -> None:
+    counts = kept(("road", "car", "sky"))
+    first, again, other = (Summary(counts, number=200, seed=seed).intervals for seed in (0, 0, 1))
+    assert first == again
+    assert first["mIoU"] != other["mIoU"]
+
+
+def test_two_classes_have_thresholds_too() -> None:
+    """The softmax of logits 2 and 0 is 0.88: said and not said, two thresholds, of which the one between is best."""
+    counts = kept(("good", "defect"))
+    summary = Summary(counts, number=200, seed=0)
+    (good, false), (missed, found) = counts.arrays["confusion"].sum(axis=0)
+    assert summary.values["best_F1"] == pytest.approx(2 * found / (2 * found + false + missed))
+    recall, false_rate = found / (found + missed), false / (good + false)
+    assert summary.values["AUROC"] == pytest.approx((recall + 1 - false_rate) / 2)
+    assert summary.intervals["AUROC"].low < summary.values["AUROC"] < summary.intervals["AUROC"].high
+    right = (good + found) / counts.arrays["confusion"].sum()
+    assert summary.values["ECE"] == pytest.approx(abs(right - 1 / (1 + np.exp(-2))), abs=1e-6)
+
+
+def test_frames_of_a_video_are_resampled_together() -> None:
+    groups = ("a",) * 20 + ("b",) * 20
+    assert Summary(kept(("road", "car"), 40, groups), number=200, seed=0).resamples.blocks <= 40
