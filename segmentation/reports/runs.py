@@ -64,7 +64,7 @@ def _runs(runs: Sequence[RunFacts], monitor: str, shared: Sequence[str], left_ou
         [
             run.name,
             run.state,
-            *(_cell(run.scores[name]) for name in scores),
+            *(_score(name, run.scores[name]) for name in scores),
             *(_cell(run.settings[name]) for name in settings),
         ]
         for run in runs
@@ -73,6 +73,11 @@ def _runs(runs: Sequence[RunFacts], monitor: str, shared: Sequence[str], left_ou
     if left_out:
         yield Text(f"{len(left_out)} could not be read and are left out:", "warning")
         yield Listing(left_out)
+
+
+def _score(name: str, value: float | None) -> Cell:
+    """Scores proper are `<split>/<score>`; epochs and minutes stand beside them."""
+    return Number(value, "" if value is None else f"{value:.4f}") if "/" in name else _cell(value)
 
 
 def _cell(value: Value) -> Cell:

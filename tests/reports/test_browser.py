@@ -239,7 +239,7 @@ def test_a_narrow_screen_scrolls_one_way_only(shown: Open, name: str) -> None:
 def test_runs_sort_and_their_lines_are_told(shown: Open) -> None:
     page = shown("runs")
     caption = "Scores and options by run"
-    assert column(page, caption, 3) == ["0.52", "0.41", DASH]
+    assert column(page, caption, 3) == ["0.5200", "0.4100", DASH]
     header(page, caption, "lr").get_by_role("button").click()
     assert column(page, caption, 4) == ["0.0001", "0.001", "0.01"]
     lines = page.locator("path.course")
