@@ -40,7 +40,7 @@ def runs_page(
     sections = [Section("Runs", list(_runs(best_first, monitor, shared, left_out)))]
     courses = _courses(best_first, monitor)
     if len(courses.axes) > 1 and len(runs) > 1:
-        told = f"Each line is a run; its colour is its {monitor}, the last axis."
+        told = f"Each line is a run, its colour says how it ranks by {monitor}: the bluer, the higher."
         sections.append(Section("Options against score", [Text(told), courses]))
     charts = [_curves(best_first, key, name) for key, name in CURVES if any(curve(run.history, key) for run in runs)]
     if charts:
@@ -71,7 +71,7 @@ def _runs(runs: Sequence[RunFacts], monitor: str, shared: Sequence[str], left_ou
     ]
     yield Table(["run", "state", *scores, *settings], rows, "Scores and options by run", sortable=True)
     if left_out:
-        yield Text(f"{len(left_out)} could not be read and are left out:", "warning")
+        yield Text("Left out, as they cannot be read:", "warning")
         yield Listing(left_out)
 
 

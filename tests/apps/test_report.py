@@ -161,7 +161,7 @@ def test_what_cannot_be_read_is_told_and_left_out(
     (tmp_path / "sweep" / "3").mkdir()
     (tmp_path / "sweep" / "multirun.yaml").write_text("")
     texts = Parsed(report([tmp_path / "sweep"], None).read_text()).texts
-    assert "5 could not be read and are left out:" in texts
+    assert "Left out, as they cannot be read:" in texts
     for fault in (
         "1/history.json is damaged",
         "2/history.json is missing",
