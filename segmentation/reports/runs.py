@@ -1,5 +1,6 @@
 """The page of many runs: what was chosen against what came out."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +20,9 @@ Value = float | str | None
 
 @dataclass(frozen=True)
 class RunFacts:
-    """`settings` are the options in which the runs differ, numbers as numbers. `scores` are numbers by name, None or
-    NaN where there is none; every run has the same of both. `history` are the rows of history.json.
+    """`state` is a word, which a colon and a reason may follow. `settings` are the options in which the runs differ,
+    numbers as numbers. `scores` are numbers by name, None or NaN where there is none; every run has the same of both.
+    `history` are the rows of history.json.
     """
 
     name: str
@@ -56,7 +58,9 @@ def _rank(value: float | None, mode: str) -> float:
 
 
 def _runs(runs: Sequence[RunFacts], monitor: str, shared: Sequence[str], left_out: Sequence[str]) -> Iterator[Block]:
-    yield Text(f"{len(runs)} runs, the best {monitor} first.")
+    states = Counter(run.state.partition(":")[0].partition(" since")[0] for run in runs)
+    told = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    yield Text(f"Runs: {told}. The best {monitor} comes first.")
     if shared:
         yield Text("All of them: " + ", ".join(shared))
     settings, scores = list(runs[0].settings), list(runs[0].scores)

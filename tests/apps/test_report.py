@@ -146,7 +146,7 @@ def test_where_less_is_better_the_lowest_comes_first(write: Write, tmp_path: Pat
         folder = write(name, scores=scores)
         (folder / "summary.json").write_text(json.dumps({"ended": "early stopping", "monitor": "val/loss"}))
     texts = Parsed(report([tmp_path / "sweep"], None).read_text()).texts
-    assert "2 runs, the best val/loss first." in texts
+    assert "Runs: 2 finished. The best val/loss comes first." in texts
     assert texts.index("0") < texts.index("1")
 
 
