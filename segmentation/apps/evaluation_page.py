@@ -31,6 +31,7 @@ from segmentation.runtime.run_folder import RunFolder, read_written
 
 EXTREMES, OF_A_CLASS = 12, 3  # pictures of the worst images, and of the best; of the worst of each class
 HEADLINE = ("mIoU", "pixel_accuracy", "mean_accuracy", "mDice", "FWIoU", "kappa", *FURTHER)
+OVER_IMAGES = ("mIoU", "pixel_accuracy", "mDice")
 COLUMNS = ("IoU", "Dice", "precision", "recall")
 CURVE_POINTS = 250
 
@@ -66,6 +67,9 @@ def write_page(
         ],
         resampling=f"95 % {resampling(summary)}.",
         classes=classes,
+        over_images={
+            name: (summary.values[f"image_mean/{name}"], summary.values[f"image_std/{name}"]) for name in OVER_IMAGES
+        },
         by_class={score: _of_classes(summary, score) for score in COLUMNS},
         iou_intervals=[_bounds(summary.intervals[f"IoU/{name}"]) for name in classes.names],
         confusion=summary.kept.arrays["confusion"].sum(axis=0),

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from segmentation.apps.evaluate import evaluate_run
 from segmentation.apps.trained import read_classes
 from segmentation.errors import UserError
+from segmentation.metrics.kept import KeptCounts
 from segmentation.runtime.checkpoint import save_checkpoint
 from segmentation.runtime.files import read_json
 from segmentation.runtime.run_folder import RunFolder
@@ -44,12 +46,18 @@ def test_ranks_share_a_split_and_one_of_them_may_have_nothing(scored: RunFolder,
     done = subprocess.run([*launch, str(ROOT / "evaluate.py"), *options], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     together = read_json(scored.evaluation / "train.json")
+    shared = KeptCounts.load(scored.evaluation / "train.npz")
     mIoU = evaluate_run(composed(*options, name="evaluate"))
     alone = read_json(scored.evaluation / "train.json")
     assert (together["ranks"], alone["ranks"]) == (3, 1)
     assert together["images"] == alone["images"] == 4
     assert together["confusion"] == alone["confusion"]
     assert together["metrics"]["train/mIoU"] == mIoU
+    assert together["intervals"] == alone["intervals"]
+    kept = KeptCounts.load(scored.evaluation / "train.npz")
+    assert (shared.keys, shared.groups) == (kept.keys, kept.groups)
+    for name, array in kept.arrays.items():
+        assert np.array_equal(shared.arrays[name], array), name
     assert together["metrics"]["train/loss"] == pytest.approx(alone["metrics"]["train/loss"], rel=1e-6)
     assert done.stdout.count("train by class") == 1, "only the first rank tells"
 
