@@ -1,9 +1,13 @@
 """The page and the table of labels to look at."""
 
+import base64
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,6 +18,7 @@ from segmentation.build.data import build_source
 from segmentation.build.feed import evaluation_images, evaluation_loader
 from segmentation.build.predictor import Predict
 from segmentation.data.batch import Batch
+from segmentation.data.image.draw import OUTLINE
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.runtime.run_folder import RunFolder
 from tests.conftest import Compose
@@ -24,6 +29,17 @@ ROAD, CAR = 7, 10  # of DAVID
 @pytest.fixture
 def source(small: Compose) -> ImageSource:
     return build_source(small().dataset)
+
+
+def pictures_in(page: str) -> list[np.ndarray]:
+    """BGR."""
+    encoded = (base64.b64decode(data) for data in re.findall(r"data:image/jpeg;base64,([^\"]+)", page))
+    return [np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)) for data in encoded]
+
+
+def yellow(picture: np.ndarray) -> int:
+    """Pixels in the colour of outlines."""
+    return int((np.abs(picture.astype(int) - OUTLINE[::-1]).max(axis=-1) < 30).sum())
 
 
 def saying(small: Compose, source: ImageSource, key: str, box: tuple[slice, slice] | None) -> Predict:
@@ -57,6 +73,7 @@ def test_a_contradicted_region_is_in_the_table_and_on_the_page(
     assert float(rows[0]["confidence"]) == pytest.approx(1, abs=0.01)
     page = (tmp_path / "val-label-errors.html").read_text()
     assert page.count("data:image/jpeg") == len(rows)
+    assert yellow(pictures_in(page)[0]) > 100, "the region is outlined"
     assert f"1. {key}: labelled {rows[0]['label']}, predicted car" in page
 
 
