@@ -58,7 +58,7 @@ def saying(small: Compose, source: ImageSource, key: str, box: tuple[slice, slic
 def test_a_contradicted_region_is_in_the_table_and_on_the_page(
     small: Compose, source: ImageSource, tmp_path: Path
 ) -> None:
-    key, box = source.samples[3].key, (slice(10, 25), slice(20, 40))
+    key, box = source.samples[3].key, (slice(2, 17), slice(30, 50))
     suspects = write_label_errors(saying(small, source, key, box), source, source.samples, tmp_path / "val")
     with (tmp_path / "val-label-errors.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -68,8 +68,8 @@ def test_a_contradicted_region_is_in_the_table_and_on_the_page(
     assert {row["prediction"] for row in rows} == {"car"}
     assert rows[0]["label"] == source.classes.names[first.label]
     assert (int(rows[0]["x"]), int(rows[0]["pixels"])) == (first.x, first.pixels)
-    assert 20 <= first.x < 40
-    assert 10 <= first.y < 25
+    assert 30 <= first.x < 50
+    assert 2 <= first.y < 17
     assert float(rows[0]["confidence"]) == pytest.approx(1, abs=0.01)
     page = (tmp_path / "val-label-errors.html").read_text()
     assert page.count("data:image/jpeg") == len(rows)
