@@ -178,6 +178,27 @@ def test_bad_resumes_are_one_line_and_lose_nothing(small: Compose, tmp_path: Pat
     assert last.read_bytes() == before
 
 
+def test_a_folder_that_another_process_trains_in_is_refused(small: Compose, tmp_path: Path) -> None:
+    hold = """
+import sys
+from pathlib import Path
+from segmentation.runtime.run_folder import RunFolder
+
+with RunFolder(Path(sys.argv[1])).held():
+    print("held", flush=True)
+    input()
+"""
+    command = [sys.executable, "-c", hold, str(tmp_path)]
+    other = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with other:
+        assert other.stdout is not None
+        assert other.stdout.readline()
+        with pytest.raises(UserError, match=r"another process is training in .*hydra\.run\.dir"):
+            train(small("trainer.resume=auto"), tmp_path)
+        other.kill()
+    train(small("trainer.resume=auto", "trainer.max_steps=1"), tmp_path)
+
+
 def test_auto_says_that_it_starts_from_the_beginning(
     small: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

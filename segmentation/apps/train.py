@@ -53,10 +53,15 @@ def train(cfg: DictConfig, path: Path) -> float | None:
     checkpoint to resume.
     """
     check_config(cfg)
+    folder = RunFolder(path)
+    with folder.held():
+        return _train(cfg, folder)
+
+
+def _train(cfg: DictConfig, folder: RunFolder) -> float | None:
     record = hydras_record(cfg)
     if cfg.dataset.get("root"):
         cfg.dataset.root = str(Path(cfg.dataset.root).absolute())  # for those who use the run from elsewhere
-    folder = RunFolder(path)
     resumed = find_checkpoint_to_resume(cfg.trainer.resume, folder)
     device = choose_device(cfg.trainer.device)
     precision = choose_precision(cfg.trainer.precision, device)

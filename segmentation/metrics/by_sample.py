@@ -1,6 +1,7 @@
 """The metric that keeps what it counted in each sample, so that later questions are answered without the model."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,6 +58,18 @@ class SampleMetric(SegmentationMetric):
             self._bytes += part.nbytes
         if self._bytes > MOST_ON_DEVICE:
             self._move_to_cpu()
+
+    def state(self) -> Any:
+        return self.keys, self.counts()
+
+    def merge(self, states: Sequence[Any]) -> None:
+        self.reset()
+        for keys, counts in states:
+            self.keys += keys
+            for name, array in counts.items() if keys else ():
+                self._on_cpu[name].append(torch.from_numpy(array))
+        with torch.inference_mode(False):
+            self.confusion = torch.cat(self._on_cpu["confusion"]).sum(dim=0)
 
     def counts(self) -> dict[str, np.ndarray]:
         """The counts of every sample, `[N, ...]` by name, in the order of `keys`: `"confusion"` `[N, C, C]`, int64, and

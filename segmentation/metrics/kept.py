@@ -61,7 +61,6 @@ class KeptCounts:
 
     def save(self, path: Path) -> None:
         """As a compressed npz: `keys`, `groups` and `names` as text, and each array under its name."""
-
         labels = {name: np.array(getattr(self, name), dtype=np.str_) for name in LABELS}
         content: dict[str, Any] = labels | dict(self.arrays)
 
@@ -83,19 +82,3 @@ class KeptCounts:
             content = dict(file)
         labels = {name: tuple(content.pop(name).tolist()) for name in LABELS}
         return cls(**labels, arrays=content)
-
-
-def joined(parts: Sequence[KeptCounts]) -> KeptCounts:
-    """The samples of all parts, as the processes of a distributed evaluation counted them; those without any are out.
-
-    Raises `ValueError` where two counted the same sample or other things.
-    """
-    some = [part for part in parts if part.keys] or parts[:1]
-    if len({(part.names, tuple(part.arrays)) for part in some}) > 1:
-        raise ValueError("the parts hold counts of different things")
-    return replace(
-        some[0],
-        keys=tuple(key for part in some for key in part.keys),
-        groups=tuple(group for part in some for group in part.groups),
-        arrays={name: np.concatenate([part.arrays[name] for part in some]) for name in some[0].arrays},
-    )

@@ -1,10 +1,13 @@
 """The run folder: where everything that a run leaves behind lies. The names are a contract."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+
+from filelock import FileLock, Timeout
 
 from segmentation.errors import UserError
 
@@ -85,6 +88,21 @@ class RunFolder:
     def present_checkpoints(self) -> list[str]:
         """The names of those that are there."""
         return sorted(file.stem for file in self.checkpoints.glob("[!.]*.pt"))  # a crash leaves .pending.pt
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """For one process alone; the system lets go of it when the process ends, however it ends.
+
+        Raises `UserError` while another process holds the folder.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.path / ".lock", blocking=False):
+                yield
+        except Timeout as error:
+            raise UserError(
+                f"another process is training in {self.path}: wait for it or stop it, or give another hydra.run.dir"
+            ) from error
 
     @classmethod
     def existing(cls, path: str | Path) -> "RunFolder":

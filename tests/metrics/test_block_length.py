@@ -3,7 +3,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from segmentation.metrics.block_length import block_length, influence
+from segmentation.metrics.block_length import _autocovariance, block_length, influence
 from segmentation.metrics.scores import Counts, metrics_from
 
 NAMES = ("road", "car", "sky")
@@ -65,6 +65,12 @@ def test_only_frames_of_one_video_are_neighbours() -> None:
     }
     assert len(lengths) == 1
     assert lengths.pop() >= one
+
+
+def test_what_frames_have_in_common_by_hand() -> None:
+    """Of videos 1, 2, 3 and 4, 6: neighbours 1 x 2, 2 x 3 and 4 x 6, over one frame 1 x 3, none further apart."""
+    common = _autocovariance(np.array([1.0, 2, 3, 4, 6]), np.array([0, 0, 0, 1, 1]), 6)
+    assert common.tolist() == pytest.approx([66 / 5, (2 + 6 + 24) / 3, 3, 0, 0, 0, 0])
 
 
 def test_videos_that_differ_as_wholes_are_drawn_as_wholes() -> None:

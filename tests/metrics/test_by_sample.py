@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,7 @@ from torch import Tensor
 from segmentation.classes import Classes
 from segmentation.errors import UserError
 from segmentation.metrics import SegmentationMetric, by_sample
-from segmentation.metrics.by_sample import SampleMetric
+from segmentation.metrics.by_sample import Counter, SampleMetric
 from segmentation.outputs import Outputs, labels_from
 
 CLASSES = Classes(("road", "car", "sky"), ((128, 64, 128), (0, 0, 142), (70, 130, 180)))
@@ -113,6 +115,28 @@ def test_what_gathers_on_the_device_is_bounded(monkeypatch: pytest.MonkeyPatch) 
         metric.update(logits[index : index + 1], target[index : index + 1], (key,))
         assert len(metric._on_device["confusion"]) <= 2
     assert all(np.array_equal(values, expected[name]) for name, values in metric.counts().items())
+
+
+def test_parts_of_several_processes_are_one() -> None:
+    """One of which had no sample; what the one that merges counted itself is among the states, once."""
+    counters: dict[str, Counter] = {"pixels": road_and_void, "certainty": certainty}
+    whole = counted(SampleMetric(CLASSES, counters), 7)
+    logits, target = batch()
+    parts = [SampleMetric(CLASSES, counters) for _ in range(3)]
+    for part, places in ((parts[0], slice(0, 7, 2)), (parts[2], slice(1, 7, 2))):
+        part.update(logits[places], target[places], KEYS[places])
+    with torch.inference_mode():
+        parts[0].merge([pickle.loads(pickle.dumps(part.state())) for part in parts])
+    assert parts[0].keys == [*KEYS[0::2], *KEYS[1::2]]
+    assert parts[0].confusion.equal(whole.confusion)
+    assert parts[0].compute() == whole.compute()
+    order = np.argsort(parts[0].keys)
+    for name, counts in parts[0].counts().items():
+        assert np.array_equal(counts[order], whole.counts()[name])
+    parts[0].confusion.add_(1)  # would raise for a tensor made in inference mode
+    parts[0].merge([part.state() for part in parts[1:2]])
+    assert parts[0].keys == []
+    assert parts[0].confusion.sum() == 0
 
 
 def test_an_update_reads_nothing_from_the_device() -> None:

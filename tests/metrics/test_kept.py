@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from segmentation.errors import UserError
-from segmentation.metrics.kept import KeptCounts, joined
+from segmentation.metrics.kept import KeptCounts
 
 KEYS = ("Video_2/frame_9", "Video_2/frame_10", "Video_1/frame_1", "straße")
 
@@ -59,25 +59,6 @@ def test_other_samples_are_refused(kept: KeptCounts) -> None:
     for keys in (KEYS[:3], (*KEYS, "more"), (*KEYS[:3], "other"), (*KEYS[:3], KEYS[0])):
         with pytest.raises(ValueError, match="not the samples"):
             kept.in_order(keys)
-
-
-def test_parts_of_several_processes_are_one(kept: KeptCounts) -> None:
-    def part(places: list[int]) -> KeptCounts:
-        return KeptCounts(
-            tuple(kept.keys[index] for index in places),
-            tuple(kept.groups[index] for index in places),
-            kept.names,
-            {name: array[places] for name, array in kept.arrays.items()},
-        )
-
-    idle = KeptCounts((), (), kept.names, {"confusion": np.zeros((0, 3, 3), np.int64), "bins": np.zeros(0)})
-    assert same(joined([part([2, 0]), part([1, 3])]).in_order(KEYS), kept)
-    assert same(joined([idle, part([2, 0]), part([1, 3]), idle]).in_order(KEYS), kept)
-    assert joined([idle, idle]).keys == ()
-    with pytest.raises(ValueError, match="twice"):
-        joined([part([0, 1]), part([1])])
-    with pytest.raises(ValueError, match="different things"):
-        joined([part([0]), replace(part([1]), names=("a", "b", "c"))])
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
