@@ -12,9 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from segmentation.engine.memory import does_fit
 from segmentation.runtime.device import Precision, peak_memory_mb, reset_peak_memory, synchronize
 
-WARM_UP = 3  # runs: libraries choose their algorithms in the first
+WARM_UP = 10  # runs of one image: libraries choose their algorithms, clocks rise
 LATENCY_RUNS = 100
-SECONDS = 2.0  # for each batch size, and three runs at least
+BATCH_WARM_UP, BATCH_RUNS, SECONDS = 2, 3, 2.0  # for each batch size, the runs at least
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def benchmark(
         with precision.autocast(device):
             model(batch)
 
-    seconds = _run_seconds(lambda: run(image), device, LATENCY_RUNS, advance)
+    seconds = _run_seconds(lambda: run(image), device, WARM_UP, LATENCY_RUNS, advance)
     throughput = []
     for size in batch_sizes(largest_batch):
         measured = _throughput(run, image, size, device)
@@ -125,7 +125,7 @@ def _throughput(run: Callable[[Tensor], None], image: Tensor, size: int, device:
     def measure(size: int) -> None:
         batch = image.expand(size, *image.shape[1:]).contiguous(memory_format=torch.channels_last)
         reset_peak_memory(device)
-        seconds = _run_seconds(lambda: run(batch), device, 3, at_least=SECONDS)
+        seconds = _run_seconds(lambda: run(batch), device, BATCH_WARM_UP, BATCH_RUNS, at_least=SECONDS)
         measured.append(Throughput(size, size * len(seconds) / float(seconds.sum()), peak_memory_mb(device)))
 
     return measured[0] if does_fit(measure, size) else None
@@ -134,12 +134,13 @@ def _throughput(run: Callable[[Tensor], None], image: Tensor, size: int, device:
 def _run_seconds(
     run: Callable[[], None],
     device: torch.device,
+    warm_up: int,
     runs: int,
     advance: Callable[[int], None] = lambda count: None,
     at_least: float = 0.0,
 ) -> np.ndarray:
     """Of each run, the device having finished: `runs` of them, or as many as last `at_least` seconds together."""
-    for _ in range(WARM_UP):
+    for _ in range(warm_up):
         run()
     seconds: list[float] = []
     while len(seconds) < runs or sum(seconds) < at_least:

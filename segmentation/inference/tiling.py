@@ -39,9 +39,9 @@ def tiled(predict: Predict, inputs: Tensor, tiles: Tiles) -> Tensor:
 
     def score(windows: Sequence[Window]) -> Tensor:
         parts = torch.cat([window.of(shown) for window in windows]).split(tiles.batch_size)
-        logits = torch.cat([logits_from(predict(part)).float() for part in parts])
+        logits = torch.cat([logits_from(predict(part)) for part in parts])
         weights = torch.stack([_weights(window, logits.device) for window in windows])
-        return logits.unflatten(0, (len(windows), -1)) * weights[:, None, None]
+        return logits.unflatten(0, (len(windows), -1)) * weights[:, None, None]  # float32, as the weights are
 
     at_once = max(tiles.batch_size // len(inputs), 1)
     zeros = partial(torch.zeros, device=inputs.device)

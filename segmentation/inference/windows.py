@@ -98,7 +98,7 @@ def strips(
     tile: Size,
     overlap: float,
     at_once: int,
-    zeros: Callable[[Size], Array] = NUMPY_ZEROS,
+    zeros: Callable[[tuple[int, ...]], Array] = NUMPY_ZEROS,
 ) -> Iterator[Array]:
     """The scores `[..., rows, W]` of a picture of `size` (H, W), from top to bottom: rows that no further tile reaches.
 

@@ -65,10 +65,7 @@ def test_several_ranks_are_refused(scored: RunFolder, composed: Compose, monkeyp
         benchmark_run(composed(f"run={scored.path}", "benchmark=true", name="evaluate"))
 
 
-def test_the_failing_check_is_one_line_and_an_exit_status_of_1(
-    scored: RunFolder, run_script: Run, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
+def test_the_failing_check_is_one_line_and_an_exit_status_of_1(scored: RunFolder, run_script: Run) -> None:
     done = run_script("evaluate.py", f"run={scored.path}", "benchmark=true", "benchmark_batch_size=1", "min_fps=1e9")
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")

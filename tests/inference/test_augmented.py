@@ -80,7 +80,10 @@ def test_a_scaled_view_has_the_scaled_size_and_comes_back_at_the_image_s(scale: 
     assert torch.equal(view.undo(view.of(even), (8, 12)), even.float())
 
 
-def test_floating_point_pixels_stay_so() -> None:
+def test_scaled_pixels_are_rounded_and_floating_point_ones_are_not() -> None:
+    image = torch.tensor([[[[0, 1], [1, 1]]]], dtype=torch.uint8)
+    assert View(scale=0.5).of(image).tolist() == [[[[1]]]], "of 0.75"
+    assert View(scale=0.5).of(image.double()).tolist() == [[[[0.75]]]]
     assert View(scale=0.5).of(pictures() / 255).dtype == torch.float32
 
 
