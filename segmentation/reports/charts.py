@@ -195,16 +195,18 @@ class DrawnAxis(NamedTuple):
 
 
 class DrawnCourse(NamedTuple):
-    """`at` is how high the line ends on the last axis, 0 to 100, None where it has no value there."""
+    """`rank` is that of its end on the last axis, up to 100 for the highest, None without a value there."""
 
     path: str
-    at: float | None
+    rank: float | None
     words: str
 
 
 @dataclass(frozen=True)
 class ParallelCoordinates:
-    """A line for each of `names` across all axes, coloured by where it crosses the last."""
+    """A line for each of `names` across all axes, coloured by its rank on the last: by the value itself, one line far
+    off would leave no difference between the others.
+    """
 
     kind: ClassVar[str] = "parallel"
     title: str
@@ -232,14 +234,15 @@ class ParallelCoordinates:
     def drawn(self) -> Iterator[DrawnCourse]:
         """The highest last, so that they lie above."""
         ends = [-1 if place is None else place for place in self._placed[-1][0]]
+        steps = sorted({end for end in ends if end >= 0})
         for line in sorted(range(len(self.names)), key=ends.__getitem__):
             points = [
                 (self._across(number), self._down(places[line])) for number, (places, _) in enumerate(self._placed)
             ]
             path = "M" + "L".join(f"{x},{y}" for x, y in points)
             crossings = ", ".join(f"{axis.name} {_told(axis.values[line])}" for axis in self.axes)
-            at = None if ends[line] < 0 else round(100 * ends[line])
-            yield DrawnCourse(path, at, f"{self.names[line]}: {crossings}")
+            rank = None if ends[line] < 0 else round(100 * (steps.index(ends[line]) + 1) / len(steps))
+            yield DrawnCourse(path, rank, f"{self.names[line]}: {crossings}")
 
     def _across(self, number: int) -> float:
         return self.frame.left + AXIS_GAP * number

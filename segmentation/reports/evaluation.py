@@ -1,7 +1,7 @@
 """The page of one evaluation: how good the model is, how sure that is, and where it fails."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ from segmentation.reports.page import Block, Section, page
 from segmentation.reports.pictures import Picture, Pictures
 
 MOST_CONFUSIONS = 20
-EVERYTHING = [(0.0, 0.0), (1.0, 1.0)]  # the diagonal of a chart of shares
+DIAGONAL = [(0.0, 0.0), (1.0, 1.0)]  # of a chart of shares
 Curve = Sequence[tuple[float, float]]
 
 
@@ -96,6 +96,7 @@ class EvaluationFacts:
     `iou_intervals` a pair for each class, None for none. `confusion` is `[C, C]`, int64, rows the truth. `history` are
     the rows of history.json, `epoch` the one that was scored. Pictures are RGB `[h, w, 3]` uint8 with their captions,
     image, truth, prediction and errors side by side: the worst and the best images, and the worst of each class.
+    `over_images` are mean and standard deviation of scores that each image has for itself.
     """
 
     title: str
@@ -117,6 +118,7 @@ class EvaluationFacts:
     boundary: BoundaryFacts | None = None
     calibration: CalibrationFacts | None = None
     binary: BinaryFacts | None = None
+    over_images: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def evaluation_page(facts: EvaluationFacts) -> str:
@@ -152,6 +154,11 @@ def _scores(facts: EvaluationFacts) -> Iterator[Block]:
     yield Headline([_figure(given) for given in facts.headline])
     yield Text(facts.resampling)
     yield Definitions([("split", facts.split), *facts.about.items()])
+    if facts.over_images:
+        rows: list[list[Cell]] = [
+            [name, score(mean), score(deviation)] for name, (mean, deviation) in facts.over_images.items()
+        ]
+        yield Table(["score of each image", "mean", "standard deviation"], rows, "Means over images")
 
 
 def _figure(given: HeadlineScore) -> Figure:
@@ -160,29 +167,28 @@ def _figure(given: HeadlineScore) -> Figure:
 
 
 def _classes(facts: EvaluationFacts) -> Iterator[Block]:
-    truth = facts.confusion.sum(axis=1)
+    names = facts.classes.names
+    colors = dict(zip(names, facts.classes.colors, strict=True))
+    intervals = facts.iou_intervals or [None] * len(names)
     columns = {**facts.by_class, **_boundary_columns(facts)}
+    truth = facts.confusion.sum(axis=1)
     rows: list[list[Cell]] = []
-    for index, name in enumerate(facts.classes.names):
-        count, total = int(truth[index]), int(truth.sum())
+    for index, name in enumerate(names):
         scores = [score(float(values[index])) for values in columns.values()]
-        interval = facts.iou_intervals[index] if facts.iou_intervals else None
-        told = interval_text(interval)
-        bounds = Number(interval[0] if interval and told else None, told)
-        rows.append([name, *scores, bounds, Number(count / max(total, 1), share_text(count, total))])
+        share = Number(truth[index] / max(truth.sum(), 1), share_text(truth[index], truth.sum()))
+        rows.append([name, *scores, _bounds(intervals[index]), share])
     header = ["class", *columns, "95 % of IoU", "of the truth"]
-    colors = dict(zip(facts.classes.names, facts.classes.colors, strict=True))
     yield Table(header, rows, "Scores by class", sortable=True, colors=colors)
-    intervals = facts.iou_intervals or [None] * len(facts.classes)
-    bars = [
-        (name, {"IoU": _bar_of_iou(float(value), interval)})
-        for name, value, interval in zip(facts.classes.names, facts.by_class["IoU"], intervals, strict=True)
-    ]
     yield Heading("IoU with its 95 % interval")
-    yield Bars(bars, colors, whole=1)
+    iou = [_bar(float(value), interval) for value, interval in zip(facts.by_class["IoU"], intervals, strict=True)]
+    yield Bars([(name, {"IoU": bar}) for name, bar in zip(names, iou, strict=True)], colors, whole=1)
 
 
-def _bar_of_iou(value: float, interval: Interval | None) -> Bar:
+def _bounds(interval: Interval | None) -> Number:
+    return Number(interval[0] if interval else None, interval_text(interval))
+
+
+def _bar(value: float, interval: Interval | None) -> Bar:
     told = interval_text(interval)
     return Bar(value, f"{score(value).told} ({told})" if told else score(value).told, interval if told else None)
 
@@ -211,7 +217,7 @@ def _boundaries(facts: EvaluationFacts, width: str) -> list[Block]:
 
 def _calibration(facts: CalibrationFacts) -> list[Block]:
     figures = [Figure("ECE", f"{facts.ece:.4f}", "expected calibration error")]
-    lines = [Line("as it should be", EVERYTHING, dashed=True), Line("as trained", facts.curve)]
+    lines = [Line("as it should be", DIAGONAL, dashed=True), Line("as trained", facts.curve)]
     if facts.temperature is not None and facts.ece_after is not None:
         fitted = f"logits divided by {facts.temperature:.2f}, fitted on {facts.fitted_on}"
         figures.append(Figure("ECE with temperature", f"{facts.ece_after:.4f}", fitted))
@@ -226,7 +232,7 @@ def _thresholds(facts: BinaryFacts) -> list[Block]:
         Figure("average precision", score(facts.average_precision).told),
         Figure("best threshold", score(facts.threshold).told, f"F1 {facts.f1:.3f} on {facts.fitted_on}"),
     ]
-    roc = [Line("chance", EVERYTHING, dashed=True), Line(facts.positive, facts.roc)]
+    roc = [Line("chance", DIAGONAL, dashed=True), Line(facts.positive, facts.roc)]
     charts = [
         _chart_of_shares("ROC", "false positive rate", "true positive rate", roc),
         _chart_of_shares("Precision and recall", "recall", "precision", [Line(facts.positive, facts.precision_recall)]),

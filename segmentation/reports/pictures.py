@@ -28,10 +28,22 @@ class Pictures:
 
 def embedded(pictures: Sequence[np.ndarray], room: int) -> list[str]:
     """Data URIs, together of at most `room` bytes where the smallest of the steps can do it."""
-    for quality, scale in STEPS:
-        uris = [data_uri(picture, quality, scale) for picture in pictures]
-        if sum(map(len, uris)) <= room:
-            break
+    *steps, smallest = STEPS
+    for quality, scale in steps:
+        uris = _within(pictures, room, quality, scale)
+        if uris is not None:
+            return uris
+    return [data_uri(picture, *smallest) for picture in pictures]
+
+
+def _within(pictures: Sequence[np.ndarray], room: int, quality: int, scale: float) -> list[str] | None:
+    """None as soon as there is no room for more."""
+    uris = []
+    for picture in pictures:
+        uris.append(data_uri(picture, quality, scale))
+        room -= len(uris[-1])
+        if room < 0:
+            return None
     return uris
 
 

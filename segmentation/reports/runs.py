@@ -1,5 +1,6 @@
 """The page of many runs: what was chosen against what came out."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +20,9 @@ Value = float | str | None
 
 @dataclass(frozen=True)
 class RunFacts:
-    """`settings` are the options in which the runs differ, numbers as numbers. `scores` are numbers by name, None or
-    NaN where there is none; every run has the same of both. `history` are the rows of history.json.
+    """`state` is a word, which a colon and a reason may follow. `settings` are the options in which the runs differ,
+    numbers as numbers. `scores` are numbers by name, None or NaN where there is none; every run has the same of both.
+    `history` are the rows of history.json.
     """
 
     name: str
@@ -40,7 +42,7 @@ def runs_page(
     sections = [Section("Runs", list(_runs(best_first, monitor, shared, left_out)))]
     courses = _courses(best_first, monitor)
     if len(courses.axes) > 1 and len(runs) > 1:
-        told = f"Each line is a run; its colour is its {monitor}, the last axis."
+        told = f"Each line is a run, its colour says how it ranks by {monitor}: the bluer, the higher."
         sections.append(Section("Options against score", [Text(told), courses]))
     charts = [_curves(best_first, key, name) for key, name in CURVES if any(curve(run.history, key) for run in runs)]
     if charts:
@@ -56,7 +58,9 @@ def _rank(value: float | None, mode: str) -> float:
 
 
 def _runs(runs: Sequence[RunFacts], monitor: str, shared: Sequence[str], left_out: Sequence[str]) -> Iterator[Block]:
-    yield Text(f"{len(runs)} runs, the best {monitor} first.")
+    states = Counter(run.state.partition(":")[0].partition(" since")[0] for run in runs)
+    told = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    yield Text(f"Runs: {told}. The best {monitor} comes first.")
     if shared:
         yield Text("All of them: " + ", ".join(shared))
     settings, scores = list(runs[0].settings), list(runs[0].scores)
@@ -64,15 +68,20 @@ def _runs(runs: Sequence[RunFacts], monitor: str, shared: Sequence[str], left_ou
         [
             run.name,
             run.state,
-            *(_cell(run.scores[name]) for name in scores),
+            *(_score(name, run.scores[name]) for name in scores),
             *(_cell(run.settings[name]) for name in settings),
         ]
         for run in runs
     ]
     yield Table(["run", "state", *scores, *settings], rows, "Scores and options by run", sortable=True)
     if left_out:
-        yield Text(f"{len(left_out)} could not be read and are left out:", "warning")
+        yield Text("Left out, as they cannot be read:", "warning")
         yield Listing(left_out)
+
+
+def _score(name: str, value: float | None) -> Cell:
+    """Scores proper are `<split>/<score>`; epochs and minutes stand beside them."""
+    return Number(value, "" if value is None else f"{value:.4f}") if "/" in name else _cell(value)
 
 
 def _cell(value: Value) -> Cell:

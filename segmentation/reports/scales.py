@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-LOG_FROM = 100  # a ratio of largest to smallest from which numbers above 0 are better told apart by their logarithm
+LOG_FROM = 10  # a ratio of largest to smallest from which numbers above 0 are better told apart by their logarithm
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Scale:
         from matplotlib import ticker  # a third of a second that importers of this file should not wait for
 
         locator = (
-            ticker.LogLocator(numticks=most)
+            ticker.LogLocator(subs=(1, 2, 5) if self.high < 1000 * self.low else (1,), numticks=most)
             if self.log
             else ticker.MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], integer=self.whole)
         )

@@ -53,7 +53,7 @@ def cells(html: str) -> list[list[str]]:
     """The rows of the table of runs, as they stand on the page."""
     texts = Parsed(html).texts
     start = texts.index("Scores and options by run") + 1
-    width = texts.index("0.5", start) - start - 2  # name, state and then the best score
+    width = texts.index("0.5000", start) - start - 2  # name, state and then the best score
     return [texts[start + row * width : start + (row + 1) * width] for row in range(4)]
 
 
@@ -76,9 +76,9 @@ def test_a_sweep_becomes_a_table_of_scores_and_options_the_best_first(write: Wri
         "optimizer.lr",
     ]
     assert rows == [
-        ["1", "finished", "0.5", "0.5", "2", "3", "1.5", "unet", "0.1"],
-        ["10", "finished", "0.4", "0.6", "2", "2", "1", "fpn", "1"],
-        ["0", "finished", "0.3", "0.7", "2", "2", "1", "unet", "0.01"],
+        ["1", "finished", "0.5000", "0.5000", "2", "3", "1.5", "unet", "0.1"],
+        ["10", "finished", "0.4000", "0.6000", "2", "2", "1", "fpn", "1"],
+        ["0", "finished", "0.3000", "0.7000", "2", "2", "1", "unet", "0.01"],
     ]
 
 
@@ -146,7 +146,7 @@ def test_where_less_is_better_the_lowest_comes_first(write: Write, tmp_path: Pat
         folder = write(name, scores=scores)
         (folder / "summary.json").write_text(json.dumps({"ended": "early stopping", "monitor": "val/loss"}))
     texts = Parsed(report([tmp_path / "sweep"], None).read_text()).texts
-    assert "2 runs, the best val/loss first." in texts
+    assert "Runs: 2 finished. The best val/loss comes first." in texts
     assert texts.index("0") < texts.index("1")
 
 
@@ -161,7 +161,7 @@ def test_what_cannot_be_read_is_told_and_left_out(
     (tmp_path / "sweep" / "3").mkdir()
     (tmp_path / "sweep" / "multirun.yaml").write_text("")
     texts = Parsed(report([tmp_path / "sweep"], None).read_text()).texts
-    assert "5 could not be read and are left out:" in texts
+    assert "Left out, as they cannot be read:" in texts
     for fault in (
         "1/history.json is damaged",
         "2/history.json is missing",

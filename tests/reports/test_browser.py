@@ -169,7 +169,7 @@ def test_the_matrix_shows_shares_or_counts(shown: Open) -> None:
     assert (percent.is_visible(), count.is_visible()) == (True, False)
     page.get_by_label("percent of the row").focus()
     page.keyboard.press("ArrowRight")
-    assert page.get_by_label("pixels").is_checked()
+    assert page.get_by_role("radio", name="pixels").is_checked()
     assert (percent.is_visible(), count.is_visible()) == (False, True)
     assert count.inner_text().endswith("M")
 
@@ -224,7 +224,7 @@ def test_the_first_tab_leads_to_the_content(shown: Open) -> None:
 def test_without_scripts_all_but_sorting_and_enlarging_is_there(shown: Open) -> None:
     page = shown("evaluation", java_script_enabled=False)
     assert page.locator("main button").count() == 0
-    page.get_by_label("pixels").check()
+    page.get_by_role("radio", name="pixels").check()
     assert page.locator(".confusion td.hit .count").first.is_visible()
     assert page.locator(".confusion tbody td").first.get_attribute("title")
     assert page.locator("svg path.line").first.is_visible()
@@ -239,7 +239,7 @@ def test_a_narrow_screen_scrolls_one_way_only(shown: Open, name: str) -> None:
 def test_runs_sort_and_their_lines_are_told(shown: Open) -> None:
     page = shown("runs")
     caption = "Scores and options by run"
-    assert column(page, caption, 3) == ["0.52", "0.41", DASH]
+    assert column(page, caption, 3) == ["0.5200", "0.4100", DASH]
     header(page, caption, "lr").get_by_role("button").click()
     assert column(page, caption, 4) == ["0.0001", "0.001", "0.01"]
     lines = page.locator("path.course")

@@ -40,6 +40,8 @@ def test_scores_are_told_with_their_intervals(found: Parsed) -> None:
     assert found.texts[place : place + 3] == ["pixel accuracy", "0.901", "95 %: 0.893 to 0.909"]
     place = found.texts.index("Cohen's kappa")
     assert found.texts[place + 1] == "\N{EN DASH}"
+    place = found.texts.index("standard deviation")
+    assert found.texts[place + 1 : place + 4] == ["mIoU", "0.412", "0.081"]
     assert any(text.startswith("95 % intervals: 2,000 resamples") for text in found.texts)
 
 

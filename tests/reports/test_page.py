@@ -128,6 +128,14 @@ def test_pictures_are_made_small_enough_for_the_page() -> None:
     assert shown.shape[1] > 200
 
 
+def test_where_no_size_is_small_enough_the_pictures_are_still_there() -> None:
+    images = Parsed(page("", [Section("", [Pictures([("a", picture(np.random.default_rng(0)))])])], largest=1)).of(
+        "img"
+    )
+    shown = decoded(b64decode((images[0]["src"] or "").removeprefix("data:image/jpeg;base64,")))
+    assert shown.shape == (54, 246, 3)
+
+
 def test_pictures_keep_their_captions_across_groups() -> None:
     red, blue = np.zeros((16, 16, 3), np.uint8), np.zeros((16, 16, 3), np.uint8)
     red[..., 0] = blue[..., 2] = 255
