@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from segmentation.outputs import at_size_of, labels_from, logits_from
+from segmentation.outputs import at_size_of, labels_from, logits_from, probabilities_from
 
 LOGITS = torch.tensor([[[[1.0, 5.0], [0.0, -3.0]], [[2.0, 4.0], [0.5, -4.0]], [[0.0, 9.0], [0.1, -5.0]]]])
 
@@ -33,6 +33,19 @@ def test_one_logit_tells_two_classes_apart() -> None:
     labels = labels_from(torch.tensor([[[2.0, -1.0, 0.0]]]))
     assert labels.tolist() == [[1, 0, 0]]
     assert labels.dtype == torch.int64
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_probabilities_are_of_every_class(dtype: torch.dtype) -> None:
+    probabilities = probabilities_from({"out": LOGITS.to(dtype), "aux": LOGITS})
+    assert probabilities.dtype == torch.float32
+    torch.testing.assert_close(probabilities, LOGITS.to(dtype).float().softmax(dim=1))
+
+
+def test_one_logit_has_the_probabilities_of_two_classes() -> None:
+    logits = torch.tensor([[[0.0, 3.0, -40.0]]])
+    of_one = torch.sigmoid(logits[:, 0])
+    torch.testing.assert_close(probabilities_from(logits), torch.stack([torch.sigmoid(-logits[:, 0]), of_one], dim=1))
 
 
 def test_logits_of_the_right_size_are_left_as_they_are() -> None:

@@ -17,7 +17,7 @@ from tests.conftest import Compose
 from tests.data.image.david_files import SHARED_DATA
 from tests.planted_labels import Planted, planted
 
-TEN_MINUTES = "trainer.epochs=12"  # on two cores
+TEN_MINUTES = "trainer.epochs=28"  # on two cores
 LOOKED_AT = 60  # regions that a person would look at
 CLASSES = 11
 

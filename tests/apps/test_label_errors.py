@@ -1,9 +1,13 @@
 """The page and the table of labels to look at."""
 
+import base64
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,6 +18,7 @@ from segmentation.build.data import build_source
 from segmentation.build.feed import evaluation_images, evaluation_loader
 from segmentation.build.predictor import Predict
 from segmentation.data.batch import Batch
+from segmentation.data.image.draw import OUTLINE
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.runtime.run_folder import RunFolder
 from tests.conftest import Compose
@@ -24,6 +29,17 @@ ROAD, CAR = 7, 10  # of DAVID
 @pytest.fixture
 def source(small: Compose) -> ImageSource:
     return build_source(small().dataset)
+
+
+def pictures_in(page: str) -> list[np.ndarray]:
+    """BGR."""
+    encoded = (base64.b64decode(data) for data in re.findall(r"data:image/jpeg;base64,([^\"]+)", page))
+    return [np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)) for data in encoded]
+
+
+def yellow(picture: np.ndarray) -> int:
+    """Pixels in the colour of outlines."""
+    return int((np.abs(picture.astype(int) - OUTLINE[::-1]).max(axis=-1) < 30).sum())
 
 
 def saying(small: Compose, source: ImageSource, key: str, box: tuple[slice, slice] | None) -> Predict:
@@ -42,7 +58,7 @@ def saying(small: Compose, source: ImageSource, key: str, box: tuple[slice, slic
 def test_a_contradicted_region_is_in_the_table_and_on_the_page(
     small: Compose, source: ImageSource, tmp_path: Path
 ) -> None:
-    key, box = source.samples[3].key, (slice(10, 25), slice(20, 40))
+    key, box = source.samples[3].key, (slice(2, 17), slice(30, 50))
     suspects = write_label_errors(saying(small, source, key, box), source, source.samples, tmp_path / "val")
     with (tmp_path / "val-label-errors.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -52,11 +68,12 @@ def test_a_contradicted_region_is_in_the_table_and_on_the_page(
     assert {row["prediction"] for row in rows} == {"car"}
     assert rows[0]["label"] == source.classes.names[first.label]
     assert (int(rows[0]["x"]), int(rows[0]["pixels"])) == (first.x, first.pixels)
-    assert 20 <= first.x < 40
-    assert 10 <= first.y < 25
+    assert 30 <= first.x < 50
+    assert 2 <= first.y < 17
     assert float(rows[0]["confidence"]) == pytest.approx(1, abs=0.01)
     page = (tmp_path / "val-label-errors.html").read_text()
     assert page.count("data:image/jpeg") == len(rows)
+    assert yellow(pictures_in(page)[0]) > 100, "the region is outlined"
     assert f"1. {key}: labelled {rows[0]['label']}, predicted car" in page
 
 

@@ -11,6 +11,7 @@ from segmentation.data.image.draw import (
     IGNORED,
     LARGEST,
     MARGIN,
+    OUTLINE,
     PANEL_WIDTH,
     SHORTEST_SIDE,
     TALLEST,
@@ -237,3 +238,20 @@ def test_floats_that_are_all_the_same_are_shown_as_they_are() -> None:
 def test_a_mask_without_anything_to_learn() -> None:
     picture = picture_of(batch_of(np.full((4, 8), 255, np.uint8)), logits_of(LABELS))
     assert blocks(picture, 3) == [IGNORED] * 8
+
+
+def test_a_detail_is_outlined_in_image_truth_and_prediction() -> None:
+    """16 x 24 pixels, ten times as large in a column of 240: the outline of a box of 6 x 4 is on all three."""
+    image, target = np.zeros((16, 24, 3), np.uint8), np.zeros((16, 24), np.uint8)
+    labels, marked = np.ones_like(target), np.zeros(target.shape, bool)
+    marked[5:9, 8:14] = True
+    picture = ImageDrawing(CLASSES).detail(image, target, labels, marked)
+    for place in range(3):
+        left, top = MARGIN + place * (240 + MARGIN), TOP
+        shown = picture[top : top + 160 : 10, left : left + 240 : 10]
+        outlined = (shown == OUTLINE).all(axis=-1)
+        expected = marked.copy()
+        expected[6:8, 9:13] = False
+        assert np.array_equal(outlined, expected)
+        rest = (image, CLASSES.paint(target), CLASSES.paint(labels))[place]
+        assert np.array_equal(shown[~expected], rest[~expected])
