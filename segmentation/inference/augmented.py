@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segmentation.outputs import Outputs, logits_from
+from segmentation.outputs import Outputs, logits_from, probabilities_from
 
 # Left to right, or top to bottom, which is left to right and half a turn.
 FLIPS = {"horizontal": (True, 0), "vertical": (True, 2)}
@@ -66,18 +66,11 @@ def mean_of(predictions: Iterable[Tensor]) -> Tensor:
     total: Tensor | float = 0.0
     count = 0
     for logits in predictions:
-        total = total + _probabilities(logits.float())
+        total = total + probabilities_from(logits)
         count += 1
     assert isinstance(total, Tensor), "nothing to take the mean of"
     mean = (total / count).clamp_min(torch.finfo(torch.float32).tiny).log()
-    return mean[:, :1] - mean[:, 1:] if logits.shape[1] == 1 else mean
-
-
-def _probabilities(logits: Tensor) -> Tensor:
-    """Of one logit both: what one minus a probability near 1 leaves is mostly rounding."""
-    if logits.shape[1] == 1:
-        return torch.cat([logits.sigmoid(), (-logits).sigmoid()], dim=1)
-    return logits.softmax(dim=1)
+    return mean[:, 1:] - mean[:, :1] if logits.shape[1] == 1 else mean
 
 
 def _scaled(inputs: Tensor, scale: float) -> Tensor:
