@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from segmentation.apps.config.check import faults_in_dataset, raise_faults
 from segmentation.apps.describe import scan_and_tell
-from segmentation.apps.evaluation import recompute, refuse_below, write_result
-from segmentation.apps.evaluation_page import write_page
+from segmentation.apps.evaluation import counts_of_val, read_result, read_summary, refuse_below, write_result
+from segmentation.apps.evaluation_page import pictures_for, write_page
 from segmentation.apps.label_errors import write_label_errors
 from segmentation.apps.trained import Trained, as_asked, classes_of, load_trained, names_of_choices, open_run
 from segmentation.build.data import build_source, build_split
@@ -33,6 +33,7 @@ from segmentation.metrics.summary import Summary, counters
 from segmentation.runtime.console import progress_bar
 from segmentation.runtime.device import choose_device, choose_precision, describe_device
 from segmentation.runtime.distributed import World, first_goes_ahead, process_group, world_of_torchrun
+from segmentation.runtime.environment import describe_environment
 from segmentation.runtime.run_folder import RunFolder, read_written
 
 log = logging.getLogger("segmentation")
@@ -47,15 +48,33 @@ def evaluate_run(cfg: DictConfig) -> float:
     """
     folder, run = open_run(cfg)
     if cfg.from_counts:
-        miou = recompute(folder, _result_name(cfg, folder), cfg.resamples, cfg.seed).values["mIoU"]
-        refuse_below(cfg.min_mIoU, cfg.split, miou)
-        return miou
+        return _from_counts(cfg, folder)
     _choose_data(run, cfg)
     raise_faults(faults_in_dataset(run))
     world = world_of_torchrun()
     device = world.device(choose_device(run.trainer.device))
     with process_group(world, device):
         return _evaluate(cfg, folder, run, device, world)
+
+
+def _from_counts(cfg: DictConfig, folder: RunFolder) -> float:
+    if world_of_torchrun().size > 1:
+        raise UserError("from_counts=true takes a moment in a single process: start it without torchrun")
+    name = _result_name(cfg, folder)
+    about, losses = read_result(folder, name)
+    for option in ("boundary_width", "boundary_tolerance"):
+        if about.get(option) != cfg[option]:
+            raise UserError(
+                f"{option}={cfg[option]}: what evaluation/{name}.npz counted has {about.get(option)}; give that, or "
+                "evaluate without from_counts"
+            )
+    summary = read_summary(folder, name, _result_name(cfg, folder, "val"), cfg.resamples, cfg.seed)
+    write_result(folder.evaluation / name, summary, about, losses)
+    if cfg.report:
+        write_page(folder.evaluation / f"{name}.html", classes_of(folder), summary, about, {})
+        log.info("the page has no pictures now: they need the model")
+    refuse_below(cfg.min_mIoU, cfg.split, summary.values["mIoU"])
+    return summary.values["mIoU"]
 
 
 def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch.device, world: World) -> float:
@@ -72,7 +91,7 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
     batch_size = run.trainer.val_batch_size
     loader = evaluation_loader(evaluation_images(run, source, samples), batch_size, run.trainer.num_workers, world)
     model, loss = as_asked(trained.model, cfg, batch_size), build_loss(run.loss, device)
-    metric = SampleMetric(classes, counters(classes, cfg.boundary_width, cfg.boundary_tolerance))
+    metric = SampleMetric(classes, counters(classes, cfg.boundary_width, cfg.boundary_tolerance, len(samples)))
     started = time.perf_counter()
     too_large = advice_for_evaluation(batch_size)
     with explains_out_of_memory(too_large), progress_bar(f"evaluating {cfg.split}", len(loader)) as bar:
@@ -97,10 +116,13 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
         "ranks": world.size,
         "seconds": round(seconds, 3),
         "images_per_second": round(len(samples) / seconds, 3),
+        "environment": describe_environment(device, precision.name, cfg.seed),
     }
     stem = folder.evaluation / _result_name(cfg, folder)
-    summary = Summary(_kept(metric, samples), cfg.resamples, cfg.seed)
-    summary.kept.save(stem.with_name(f"{stem.name}.npz"))
+    kept = _kept(metric, samples)
+    kept.save(stem.with_name(f"{stem.name}.npz"))
+    val = kept if cfg.split == "val" else counts_of_val(folder, _result_name(cfg, folder, "val"))
+    summary = Summary(kept, val, cfg.resamples, cfg.seed)
     write_result(stem, summary, about, {name: value for name, value in scores.items() if name.split("/")[0] == "loss"})
     log.info("%s, epoch %d, %s weights -> %s.json, .npz", trained.path, trained.epoch, trained.weights, stem)
     _tell_agreement(summary.values["mIoU"], trained, cfg)
@@ -108,7 +130,7 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
     with explains_out_of_memory(too_large):
         if cfg.report:
             page = stem.with_name(f"{stem.name}.html")
-            write_page(page, folder, classes, summary, about, samples, predict)
+            write_page(page, classes, summary, about, pictures_for(summary, classes, samples, predict))
             log.info("the page: %s", page)
         if cfg.label_errors:
             write_label_errors(predict, source, samples, stem)
@@ -144,6 +166,9 @@ def _samples(cfg: DictConfig, run: DictConfig, source: ImageSource, folder: RunF
     """Of the run's data: what splits.json recorded; of other data: its own split."""
     if "_target_" in cfg.dataset:
         parts = build_split(run.dataset, source, must_train=False)
+        if not parts[cfg.split]:
+            counts = ", ".join(f"{len(samples)} {part}" for part, samples in parts.items())
+            raise UserError(f"split={cfg.split} has no samples in {source.title} ({counts}): choose another split")
         scan_and_tell(replace(source, samples=tuple(parts[cfg.split])))
     else:
         split = read_written(folder.splits, read_split)
@@ -160,17 +185,17 @@ def _difference(given: Classes, expected: Classes) -> str:
     return f"missing {missing}, extra {extra}" if missing or extra else "the same names in another order"
 
 
-def _result_name(cfg: DictConfig, folder: RunFolder) -> str:
-    """`val` for the best checkpoint's EMA weights; every other choice is in the name."""
+def _result_name(cfg: DictConfig, folder: RunFolder, split: str | None = None) -> str:
+    """`val` for the best checkpoint's EMA weights; every other choice is in the name. Of `cfg.split` or another."""
     path = Path(cfg.checkpoint)
     foreign = not folder.checkpoint(cfg.checkpoint).is_file() and path.is_file()
     foreign = foreign and path.resolve().parent != folder.checkpoints.resolve()
     checkpoint = f"{path.resolve().parent.parent.name}-{path.stem}" if foreign else path.stem
-    other_data = [] if cfg.dataset.root is None else [Path(cfg.dataset.root).name]
+    other_data = [] if cfg.dataset.root is None else [Path(cfg.dataset.root).resolve().name]
     raw = ["raw"] if cfg.weights == "raw" else []
     precision = [] if cfg.precision is None else [cfg.precision]
     choices = [checkpoint, *raw, *precision, *names_of_choices(cfg), *other_data]
-    return cfg.split if choices == ["best"] else "-".join([cfg.split, *choices])
+    return "-".join([split or cfg.split, *([] if choices == ["best"] else choices)])
 
 
 def _tell_agreement(miou: float, trained: Trained, cfg: DictConfig) -> None:
@@ -178,6 +203,7 @@ def _tell_agreement(miou: float, trained: Trained, cfg: DictConfig) -> None:
     content = trained.content
     shown = "ema" if content.get("ema") else "raw"
     same = trained.weights == shown and "_target_" not in cfg.dataset and "progress" in content
+    same = same and cfg.precision is None and not names_of_choices(cfg)
     history = content["progress"]["history"] if same else []
     had = history[-1].get(f"{cfg.split}/mIoU") if history and cfg.split == "val" else None
     if had is None or math.isnan(had):

@@ -16,6 +16,8 @@ from segmentation.runtime.run_folder import RunFolder, read_written
 
 log = logging.getLogger("segmentation")
 FURTHER = ("boundary_mIoU", "boundary_mF1", "ECE", "AUROC", "average_precision")
+COUNTED = ("metrics", "intervals", "resampling", "confusion")
+AGAIN = "evaluate the run again to write it"
 FEW_VIDEOS = 4  # so many or fewer say little about others: their intervals are far too narrow for that
 
 
@@ -43,24 +45,42 @@ def write_result(stem: Path, summary: Summary, about: Mapping[str, Any], losses:
     write_json(stem.with_name(f"{stem.name}.json"), result)
 
 
-def recompute(folder: RunFolder, name: str, number: int, seed: int) -> Summary:
-    """Write `evaluation/<name>.json` anew from `evaluation/<name>.npz`: the same scores, perhaps other resamples."""
-    stem = folder.evaluation / name
-    summary = Summary(KeptCounts.load(stem.with_name(f"{name}.npz")), number, seed)
-    had = read_written(stem.with_name(f"{name}.json"), _read_result, "evaluate the run again to write it")
-    split, counted = had["split"], ("metrics", "intervals", "resampling", "confusion")
+def read_result(folder: RunFolder, name: str) -> tuple[dict[str, Any], dict[str, float]]:
+    """What `evaluation/<name>.json` says of what was evaluated and how, and the losses, which no counts hold."""
+    had = read_written(folder.evaluation / f"{name}.json", _read_result, AGAIN)
     losses = {
-        key.removeprefix(f"{split}/"): value
+        key.removeprefix(f"{had['split']}/"): value
         for key, value in had["metrics"].items()
-        if key.removeprefix(f"{split}/").split("/")[0] == "loss"
+        if key.removeprefix(f"{had['split']}/").split("/")[0] == "loss"
     }
-    write_result(stem, summary, {key: value for key, value in had.items() if key not in counted}, losses)
-    return summary
+    return {key: value for key, value in had.items() if key not in COUNTED}, losses
+
+
+def read_summary(folder: RunFolder, name: str, val: str, number: int, seed: int) -> Summary:
+    """Of the counts in `evaluation/<name>.npz`; `val` is the name of the evaluation of val."""
+
+    def read(path: Path) -> Summary:
+        """Raises whatever a file makes it raise that does not hold all counts."""
+        kept = KeptCounts.load(path)
+        summary = Summary(kept, kept if name == val else counts_of_val(folder, val), number, seed)
+        assert summary.values.keys() >= summary.intervals.keys()
+        return summary
+
+    return read_written(folder.evaluation / f"{name}.npz", read, AGAIN)
+
+
+def counts_of_val(folder: RunFolder, name: str) -> KeptCounts | None:
+    """Those that another split is judged by; None, with a word on what is missing, where val was not evaluated."""
+    path = folder.evaluation / f"{name}.npz"
+    if path.is_file():
+        return KeptCounts.load(path)
+    log.info("there is no %s: evaluate split=val first for the temperature and, of two classes, the threshold", path)
+    return None
 
 
 def _read_result(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = read_json(path)
-    if not {"split", "images", "metrics"} <= content.keys():
+    if not {"split", "images", "metrics", "environment"} <= content.keys():
         raise ValueError
     return content
 
@@ -83,7 +103,8 @@ def resampling(summary: Summary) -> str:
     told = f"intervals: {summary.number} resamples of {images} images"
     if videos == images:
         return told
-    told += f" by blocks of {drawn.length} neighbouring frames of {videos} video{'s' if videos > 1 else ''}"
+    blocks = "single frames" if drawn.length == 1 else f"blocks of {drawn.length} neighbouring frames"
+    told += f" by {blocks} of {videos} video{'s' if videos > 1 else ''}"
     if videos <= FEW_VIDEOS:
         return f"{told}; so few videos say little about others, which the intervals do not hold"
     return told

@@ -33,7 +33,7 @@ def advice_for_training(batch_size: int, accumulated: int) -> str:
 def advice_for_evaluation(batch_size: int) -> str:
     """By the options of evaluate.py."""
     smaller = f"batch_size={batch_size // 2}, " if batch_size > 1 else ""
-    return f"out of memory with batch_size={batch_size}: give {smaller}precision=bf16 or device=cpu"
+    return f"out of memory with batch_size={batch_size}: give {smaller}tile=[512,512], precision=bf16 or device=cpu"
 
 
 def largest_batch(fits: Callable[[int], None], least: int, most: int) -> int:

@@ -45,7 +45,7 @@ def views(flips: Iterable[str] = (), rotations: Iterable[int] = (), scales: Iter
     [(False, 0), (False, 2), (True, 0), (True, 2)]
     """
     mirrors = [(False, 0), *(FLIPS[name] for name in flips)]
-    turns = [0, *(degrees // 90 for degrees in rotations)]
+    turns = [0, *(int(degrees) // 90 for degrees in rotations)]
     every = product([1.0, *scales], mirrors, turns)
     return list(dict.fromkeys(View(flip, (half + turn) % 4, scale) for scale, (flip, half), turn in every))
 

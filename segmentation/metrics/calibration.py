@@ -102,10 +102,10 @@ class PixelSample:
 
 
 class TemperatureScaling(NamedTuple):
-    """What dividing all logits by one number does on the pixels that it was fitted to; NaN where there were none.
+    """What dividing all logits by one number does to some pixels; NaN where there were none.
 
-    `nll` is the mean negative log-likelihood in nats, `ece` the expected calibration error. Scaling changes no
-    prediction.
+    `nll` is the mean negative log-likelihood in nats, `ece` the expected calibration error, `counts` `[bins, 3]` are of
+    the scaled pixels, as `ConfidenceHistogram` has them. Scaling changes no prediction.
     """
 
     temperature: float
@@ -114,10 +114,11 @@ class TemperatureScaling(NamedTuple):
     ece_after: float
     nll_before: float
     nll_after: float
+    counts: np.ndarray
 
 
-def temperature_scaling(sample: np.ndarray, bins: int = 15) -> TemperatureScaling:
-    """From samples `[..., pixels, C + 1]` of `PixelSample`.
+def temperature_scaling(sample: np.ndarray, temperature: float | None = None, bins: int = 15) -> TemperatureScaling:
+    """From samples `[..., pixels, C + 1]` of `PixelSample`; without a `temperature` the one that fits them best.
 
     Of more than 50,000 pixels as many are drawn, with a fixed seed. Those with logits that are not finite are left out.
 
@@ -126,13 +127,21 @@ def temperature_scaling(sample: np.ndarray, bins: int = 15) -> TemperatureScalin
     rows = sample.reshape(-1, sample.shape[-1])
     rows = rows[(rows[:, -1] >= 0) & np.isfinite(rows).all(axis=1)]
     if not len(rows):
-        return TemperatureScaling(nan, 0, nan, nan, nan, nan)
+        return TemperatureScaling(nan, 0, nan, nan, nan, nan, np.zeros((bins, 3), np.int64))
     rows = rows[np.random.default_rng(0).permutation(len(rows))[:ENOUGH]]
     logits, target = rows[:, :-1].astype(np.float64), rows[:, -1].astype(np.int64)
-    temperature = fit_temperature(logits, target)
+    temperature = temperature or fit_temperature(logits, target)
     scaled = logits / temperature
-    before, after = ((_error_of(each, target, bins), _nll(each, target)) for each in (logits, scaled))
-    return TemperatureScaling(temperature, len(rows), before[0], after[0], before[1], after[1])
+    before, after = (_histogram_of(each, target, bins) for each in (logits, scaled))
+    return TemperatureScaling(
+        temperature,
+        len(rows),
+        float(calibration_error(before)),
+        float(calibration_error(after)),
+        _nll(logits, target),
+        _nll(scaled, target),
+        after,
+    )
 
 
 def fit_temperature(logits: np.ndarray, target: np.ndarray) -> float:
@@ -181,8 +190,8 @@ def _nll(logits: np.ndarray, target: np.ndarray) -> float:
     return float((logsumexp(logits, axis=1) - logits[np.arange(len(target)), target]).mean())
 
 
-def _error_of(logits: np.ndarray, target: np.ndarray, bins: int) -> float:
-    """The calibration error of logits `[M, C]` and target `[M]`."""
+def _histogram_of(logits: np.ndarray, target: np.ndarray, bins: int) -> np.ndarray:
+    """The counts `[bins, 3]` of logits `[M, C]` and target `[M]`."""
     histogram = ConfidenceHistogram(ignore_index=-1, bins=bins)
-    counts = histogram(torch.from_numpy(logits.T[None]), torch.from_numpy(target[None]))
-    return float(calibration_error(counts.numpy()[0]))
+    counts: np.ndarray = histogram(torch.from_numpy(logits.T[None]), torch.from_numpy(target[None])).numpy()[0]
+    return counts

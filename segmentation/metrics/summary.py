@@ -19,26 +19,34 @@ from segmentation.metrics.calibration import (
     temperature_scaling,
 )
 from segmentation.metrics.kept import KeptCounts
-from segmentation.metrics.scores import Counts, mean_of_defined, metrics_from, scores_over_images
-from segmentation.metrics.threshold import ForegroundHistogram, auroc, average_precision, best_threshold
+from segmentation.metrics.scores import Counts, mean_of_defined, metrics_from, scores_from, scores_over_images
+from segmentation.metrics.threshold import ForegroundHistogram, auroc, average_precision, best_threshold, scores_at
+
+FURTHER = ("boundary", "confidence", "foreground")  # counts beside the confusion whose sums have scores
+FITTED_TO = 50_000  # pixels are enough for a temperature
 
 
-def counters(classes: Classes, width: float, tolerance: float) -> dict[str, Counter]:
-    """What `Summary` reads beside the confusion; `width` and `tolerance` are those of `BoundaryCounts`."""
+def counters(classes: Classes, width: float, tolerance: float, samples: int) -> dict[str, Counter]:
+    """What `Summary` reads beside the confusion, of so many samples; `width` and `tolerance` as in `BoundaryCounts`."""
     void = classes.ignore_index
     counted: dict[str, Counter] = {
         "boundary": BoundaryCounts(void, width, tolerance),
         "confidence": ConfidenceHistogram(void),
-        "pixels": PixelSample(void),
+        "pixels": PixelSample(void, min(256, -(-FITTED_TO // max(samples, 1)))),
     }
     return counted | ({"foreground": ForegroundHistogram(void)} if len(classes) == 2 else {})
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Of the counts of N samples in the order of the split; `number` resamples with this seed give the intervals."""
+    """Of the counts of N samples in the order of the split; `number` resamples with this seed give the intervals.
+
+    Temperature and threshold are chosen on `val`: these counts themselves if the split is val, else those of val, or
+    None if val was not evaluated.
+    """
 
     kept: KeptCounts
+    val: KeptCounts | None
     number: int
     seed: int
 
@@ -49,20 +57,28 @@ class Summary:
         return resample(self.kept.groups, length, self.number, self.seed)
 
     @cached_property
+    def of_images(self) -> dict[str, np.ndarray]:
+        """The scores of `scores_from` of each image by itself, `[N]`."""
+        return scores_from(self._counts, self.kept.names)
+
+    @cached_property
     def values(self) -> dict[str, float]:
         """Every score by its name without a split: those of `metrics_from` and `scores_over_images`, and
 
-        `boundary_mIoU`, `boundary_mF1`, `boundary_IoU/<class>`, `boundary_F1/<class>`; `ECE`, `temperature` and
-        `ECE_scaled` (of a sample of pixels, after division by the temperature); of two classes also `AUROC`,
-        `average_precision`, `best_threshold` and `best_F1`.
+        `boundary_mIoU`, `boundary_mF1`, `boundary_IoU/<class>`, `boundary_F1/<class>`; `ECE`; of two classes also
+        `AUROC` and `average_precision`. With `val` also the `temperature` that fits it best, with `ECE_scaled`, of a
+        sample of pixels after division by it; and of two classes the `threshold` at which val has the best F1, with
+        `F1_at_threshold`.
         """
         confusion = self.kept.arrays["confusion"].sum(axis=0)
         scores = metrics_from(confusion, self.kept.names) | scores_over_images(self._counts, self.kept.names)
         scores |= {name: float(value) for name, value in self._further(_summed(self.kept)).items()}
-        scores |= {"temperature": self.scaling.temperature, "ECE_scaled": self.scaling.ece_after}
-        if "foreground" in self.kept.arrays:
-            best = best_threshold(self.kept.arrays["foreground"].sum(axis=0), "f1")
-            scores |= {"best_threshold": float(best.threshold), "best_F1": float(best.f1)}
+        if self.scaling:
+            scores |= {"temperature": self.scaling.temperature, "ECE_scaled": self.scaling.ece_after}
+        if self.val and "foreground" in self.kept.arrays:
+            threshold = float(best_threshold(self.val.arrays["foreground"].sum(axis=0)).threshold)
+            there = scores_at(self.kept.arrays["foreground"].sum(axis=0), threshold)
+            scores |= {"threshold": threshold, "F1_at_threshold": float(there.f1)}
         return scores
 
     @cached_property
@@ -77,8 +93,12 @@ class Summary:
         return found
 
     @cached_property
-    def scaling(self) -> TemperatureScaling:
-        return temperature_scaling(self.kept.arrays["pixels"])
+    def scaling(self) -> TemperatureScaling | None:
+        """None where val was not evaluated."""
+        if self.val is None:
+            return None
+        fitted = temperature_scaling(self.val.arrays["pixels"])
+        return temperature_scaling(self.kept.arrays["pixels"], fitted.temperature)
 
     @cached_property
     def _counts(self) -> Counts:
@@ -94,9 +114,6 @@ class Summary:
         if "foreground" in sums:
             scores |= {"AUROC": auroc(sums["foreground"]), "average_precision": average_precision(sums["foreground"])}
         return scores
-
-
-FURTHER = ("boundary", "confidence", "foreground")
 
 
 def _summed(kept: KeptCounts) -> dict[str, np.ndarray]:

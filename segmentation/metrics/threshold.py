@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import asinh
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, logit
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from segmentation.errors import UserError
 from segmentation.metrics.counting import count_by_sample, is_class
-from segmentation.metrics.scores import mean_of_defined, ratio
+from segmentation.metrics.scores import ratio
 from segmentation.outputs import Outputs, logits_from
 
 BINS = 1024
@@ -52,7 +52,7 @@ class ThresholdScores(NamedTuple):
     """Scores where the foreground is what has more than `threshold` of probability; in [0, 1] or NaN.
 
     Of T thresholds `[T]` the others are `[..., T]`: `recall` over `false_positive_rate` is the ROC curve, `precision`
-    over `recall` the precision-recall curve. `f1` and `iou` are the foreground's, `miou` the mean over both classes.
+    over `recall` the precision-recall curve. `f1` and `iou` are the foreground's.
     """
 
     threshold: np.ndarray
@@ -61,7 +61,6 @@ class ThresholdScores(NamedTuple):
     precision: np.ndarray
     f1: np.ndarray
     iou: np.ndarray
-    miou: np.ndarray
 
 
 def threshold_scores(counts: np.ndarray) -> ThresholdScores:
@@ -72,26 +71,25 @@ def threshold_scores(counts: np.ndarray) -> ThresholdScores:
     false, true = _above(counts)
     negatives, positives = false[..., :1], true[..., :1]
     wrong = positives - true + false
-    iou, background = ratio(true, true + wrong), ratio(negatives - false, negatives - false + wrong)
     return ThresholdScores(
         threshold=_edges(counts.shape[-1]),
         recall=ratio(true, np.broadcast_to(positives, true.shape)),
         false_positive_rate=ratio(false, np.broadcast_to(negatives, false.shape)),
         precision=ratio(true, true + false),
         f1=ratio(2 * true, 2 * true + wrong),
-        iou=iou,
-        miou=mean_of_defined(np.stack([iou, background], axis=-1)),
+        iou=ratio(true, true + wrong),
     )
 
 
-def best_threshold(counts: np.ndarray, score: Literal["f1", "iou", "miou"]) -> ThresholdScores:
-    """The threshold at which a score is highest, and all scores there, `[...]` each, of counts `[..., 2, bins]`.
+def best_threshold(counts: np.ndarray) -> ThresholdScores:
+    """The threshold at which F1 is highest, and with it the IoU, which rises and falls with it; all scores there,
+    `[...]` each, of counts `[..., 2, bins]`.
 
-    F1 and IoU are highest at the same one, since either rises with the other. Of equal ones the nearest to 0.5, which
-    it also is where the score is defined nowhere. To be chosen on validation data and used on other data.
+    Of equal ones the nearest to 0.5, which it also is where F1 is defined nowhere. To be chosen on validation data and
+    used on other data.
     """
     scores = threshold_scores(counts)
-    values = np.nan_to_num(getattr(scores, score), nan=-1.0)
+    values = np.nan_to_num(scores.f1, nan=-1.0)
     best = values == values.max(axis=-1, keepdims=True)
     from_half = np.abs(np.arange(len(scores.threshold)) - counts.shape[-1] // 2)
     return _taken(scores, np.where(best, from_half, np.inf).argmin(axis=-1))

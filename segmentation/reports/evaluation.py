@@ -46,11 +46,12 @@ class HeadlineScore(NamedTuple):
 
 @dataclass(frozen=True)
 class BoundaryFacts:
-    """`width` tells the band along the boundaries, "2 pixels" or "0.75 % of the diagonal"; scores by class, NaN where
-    a class does not occur.
+    """`width` tells the band of boundary IoU, "2 pixels" or "2 % of the diagonal", `tolerance` likewise how far apart
+    contours may be for boundary F1; scores by class, NaN where a class does not occur.
     """
 
     width: str
+    tolerance: str
     iou: Sequence[float]
     f1: Sequence[float]
 
@@ -59,13 +60,12 @@ class BoundaryFacts:
 class CalibrationFacts:
     """Expected calibration errors in [0, 1], and by bin the mean confidence with the share that is right.
 
-    `temperature` is what the logits are divided by, fitted on `fitted_on`; None: none was fitted.
+    `temperature` is what the logits are divided by, fitted on val; None: none was fitted.
     """
 
     ece: float
     curve: Curve
     temperature: float | None = None
-    fitted_on: str = "val"
     ece_after: float | None = None
     curve_after: Curve = ()
 
@@ -73,18 +73,17 @@ class CalibrationFacts:
 @dataclass(frozen=True)
 class BinaryFacts:
     """Of a task of two classes: `roc` are (false positive rate, true positive rate), `precision_recall` are (recall,
-    precision); the threshold on the probability of the `positive` class that gives the best F1 on `fitted_on`, and
-    the F1 that it gives there.
+    precision); the threshold on the probability of the `positive` class that gives the best F1 on val, and the F1 that
+    it gives here; None where val was not evaluated.
     """
 
     positive: str
     auroc: float
     average_precision: float
-    threshold: float
-    f1: float
     roc: Curve
     precision_recall: Curve
-    fitted_on: str = "val"
+    threshold: float | None = None
+    f1: float | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def evaluation_page(facts: EvaluationFacts) -> str:
         Section("Confusions in words", _confusions(facts)),
     ]
     if facts.boundary:
-        sections.append(Section("Boundaries", _boundaries(facts, facts.boundary.width)))
+        sections.append(Section("Boundaries", _boundaries(facts, facts.boundary)))
     if facts.calibration:
         sections.append(Section("Calibration", _calibration(facts.calibration)))
     if facts.binary:
@@ -202,7 +201,7 @@ def _boundary_columns(facts: EvaluationFacts) -> dict[str, Sequence[float]]:
     return {"boundary IoU": facts.boundary.iou, "boundary F1": facts.boundary.f1} if facts.boundary else {}
 
 
-def _boundaries(facts: EvaluationFacts, width: str) -> list[Block]:
+def _boundaries(facts: EvaluationFacts, boundary: BoundaryFacts) -> list[Block]:
     columns = {"IoU": facts.by_class["IoU"], **_boundary_columns(facts)}
     rows = [
         (
@@ -211,7 +210,10 @@ def _boundaries(facts: EvaluationFacts, width: str) -> list[Block]:
         )
         for index, name in enumerate(facts.classes.names)
     ]
-    told = f"Boundary scores count only what lies within {width} of a boundary: they show what large areas hide."
+    told = (
+        "Boundary scores show what large areas hide. Boundary IoU counts what lies within "
+        f"{boundary.width} of a boundary, boundary F1 the contours that are within {boundary.tolerance} of each other."
+    )
     return [Text(told), Bars(rows, dict(zip(facts.classes.names, facts.classes.colors, strict=True)), whole=1)]
 
 
@@ -219,7 +221,7 @@ def _calibration(facts: CalibrationFacts) -> list[Block]:
     figures = [Figure("ECE", f"{facts.ece:.4f}", "expected calibration error")]
     lines = [Line("as it should be", DIAGONAL, dashed=True), Line("as trained", facts.curve)]
     if facts.temperature is not None and facts.ece_after is not None:
-        fitted = f"logits divided by {facts.temperature:.2f}, fitted on {facts.fitted_on}"
+        fitted = f"logits divided by {facts.temperature:.2f}, fitted on val"
         figures.append(Figure("ECE with temperature", f"{facts.ece_after:.4f}", fitted))
         lines.append(Line(f"temperature {facts.temperature:.2f}", facts.curve_after))
     chart = _chart_of_shares("Reliability", "confidence", "share that is right", lines)
@@ -230,8 +232,9 @@ def _thresholds(facts: BinaryFacts) -> list[Block]:
     figures = [
         Figure("AUROC", score(facts.auroc).told),
         Figure("average precision", score(facts.average_precision).told),
-        Figure("best threshold", score(facts.threshold).told, f"F1 {facts.f1:.3f} on {facts.fitted_on}"),
     ]
+    if facts.threshold is not None and facts.f1 is not None:
+        figures.append(Figure("threshold", score(facts.threshold).told, f"the best on val; F1 here {facts.f1:.3f}"))
     roc = [Line("chance", DIAGONAL, dashed=True), Line(facts.positive, facts.roc)]
     charts = [
         _chart_of_shares("ROC", "false positive rate", "true positive rate", roc),

@@ -100,20 +100,20 @@ def barrier() -> None:
 def gather(make: Callable[[], Value]) -> list[Value]:
     """What each rank makes, in the order of the ranks, on rank 0; an empty list on the others.
 
-    Values are pickled: tensors belong on the CPU. A `UserError` of any rank is raised on rank 0, where it is told once
-    and for all.
+    Values are pickled: tensors belong on the CPU. An error of any rank is raised on rank 0, where it is told once and
+    for all.
     """
     if not dist.is_initialized():
         return [make()]
-    own: Value | UserError
+    own: Value | Exception
     try:
         own = make()
-    except UserError as error:
+    except Exception as error:  # whatever it is, the others wait for a word of this rank
         own = error
     first = dist.get_rank() == 0
-    values: list[Value | UserError] = [own] * dist.get_world_size() if first else []
+    values: list[Value | Exception] = [own] * dist.get_world_size() if first else []
     dist.gather_object(own, values if first else None)
     for value in values:
-        if isinstance(value, UserError):
+        if isinstance(value, Exception):
             raise value
     return values  # type: ignore[return-value]  # no errors are left

@@ -35,7 +35,7 @@ def test_out_of_memory_says_what_to_set(small: Compose, composed: Compose, tmp_p
     network_of_the_run = Insatiable(len(read_classes(folder.classes)))
     model = {f"network.{name}": value for name, value in network_of_the_run.state_dict().items()}
     save_checkpoint(folder.checkpoint("best"), {"model": model, "epoch": 1})
-    with pytest.raises(UserError, match="out of memory with batch_size=4: give batch_size=2, precision=bf16"):
+    with pytest.raises(UserError, match="out of memory with batch_size=4: give batch_size=2, tile="):
         evaluate_run(composed(f"run={folder.path}", "batch_size=4", name="evaluate"))
 
 

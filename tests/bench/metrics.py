@@ -8,16 +8,15 @@ import sys
 import time
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from segmentation.classes import Classes
-from segmentation.metrics.bootstrap import intervals, resample
 from segmentation.metrics.by_sample import SampleMetric
-from segmentation.metrics.scores import Counts
+from segmentation.metrics.kept import KeptCounts
 from segmentation.metrics.segmentation import confusion_counts
+from segmentation.metrics.summary import Summary, counters
 from segmentation.outputs import labels_from
 from segmentation.runtime.device import choose_device, choose_precision, describe_device
 
@@ -58,11 +57,18 @@ def synchronize(device: torch.device) -> None:
 
 
 def seconds_of_resampling() -> float:
-    """From the counts of each image to the intervals of every score."""
-    counts = Counts.of(np.random.default_rng(0).integers(0, 1000, (IMAGES, RESAMPLED_CLASSES, RESAMPLED_CLASSES)))
-    names = [f"class {index}" for index in range(RESAMPLED_CLASSES)]
+    """From the counts of each image to the intervals of every score that evaluate.py tells."""
+    names = tuple(f"class {index}" for index in range(RESAMPLED_CLASSES))
+    classes = Classes(names, tuple((index, 0, 0) for index in range(RESAMPLED_CLASSES)), VOID)
+    metric = SampleMetric(classes, counters(classes, 0.02, 0.0075, IMAGES))
+    generator = torch.Generator().manual_seed(0)
+    keys = tuple(f"image {index}" for index in range(IMAGES))
+    logits = torch.randn(IMAGES, RESAMPLED_CLASSES, 16, 16, generator=generator)
+    metric.update(logits, torch.randint(0, RESAMPLED_CLASSES, (IMAGES, 16, 16), generator=generator), keys)
+    summary = Summary(KeptCounts(keys, keys, names, metric.counts()), None, RESAMPLES, 0)
+    assert summary.values
     start = time.perf_counter()
-    intervals(counts, resample([str(index) for index in range(IMAGES)], number=RESAMPLES), names)
+    assert summary.intervals
     return time.perf_counter() - start
 
 
@@ -71,7 +77,8 @@ def main() -> None:
     logits, target = step(device)
     labels = labels_from(logits)
     names = tuple(f"class {index}" for index in range(NUM_CLASSES))
-    ours = SampleMetric(Classes(names, tuple((index, 0, 0) for index in range(NUM_CLASSES)), VOID))
+    classes = Classes(names, tuple((index, 0, 0) for index in range(NUM_CLASSES)), VOID)
+    ours, everything = SampleMetric(classes), SampleMetric(classes, counters(classes, 0.02, 0.0075, IMAGES))
     theirs = MulticlassConfusionMatrix(NUM_CLASSES, ignore_index=VOID).to(device)
     unchecked = MulticlassConfusionMatrix(NUM_CLASSES, ignore_index=VOID, validate_args=False).to(device)
     keys = tuple(str(index) for index in range(BATCH))
@@ -83,6 +90,7 @@ def main() -> None:
             "from logits, ours by sample": lambda: ours.update(logits, target, keys),
             "from logits, torchmetrics": lambda: theirs.update(logits, target),
             "class ids of the logits, which both need": lambda: labels_from(logits),
+            "from logits, all that evaluate.py counts": lambda: everything.update(logits, target, keys),
         },
         device,
     )

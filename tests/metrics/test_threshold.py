@@ -66,9 +66,6 @@ def test_scores_by_hand() -> None:
     assert scores.precision == pytest.approx([7 / 15, 6 / 9, 6 / 7, 1, nan], nan_ok=True)
     assert scores.f1 == pytest.approx([14 / 22, 12 / 16, 12 / 14, 8 / 11, 0])
     assert scores.iou == pytest.approx([7 / 15, 6 / 10, 6 / 8, 4 / 7, 0])
-    assert scores.miou == pytest.approx(
-        [7 / 30, (6 / 10 + 5 / 9) / 2, (6 / 8 + 7 / 9) / 2, (4 / 7 + 8 / 11) / 2, 8 / 15 / 2]
-    )
 
 
 def test_areas_by_hand() -> None:
@@ -78,27 +75,17 @@ def test_areas_by_hand() -> None:
 
 
 def test_best_threshold_by_hand() -> None:
-    best = best_threshold(BY_HAND, "f1")
+    best = best_threshold(BY_HAND)
     assert (best.threshold, best.f1, best.iou) == (0.5, pytest.approx(12 / 14), 6 / 8)
     shy = np.array([[9, 1, 0, 0], [0, 3, 1, 0]])  # the foreground is below 0.5
-    assert best_threshold(shy, "f1").threshold == pytest.approx(sigmoid(-MIDDLE))
-    assert best_threshold(shy, "iou").iou == 4 / 5
-
-
-def test_best_by_both_classes_is_another_than_by_the_foreground() -> None:
-    """Few negatives: the foreground's IoU would call nearly all foreground, 20 / 25; the background's would be 0."""
-    counts = np.array([[2, 3, 0, 0], [0, 6, 6, 8]])
-    assert best_threshold(counts, "iou").threshold == pytest.approx(sigmoid(-MIDDLE))
-    many = np.array([[1, 4, 0, 0], [0, 6, 6, 20]])
-    assert best_threshold(many, "iou").iou == 32 / 36
-    assert best_threshold(many, "miou").miou == pytest.approx((26 / 32 + 5 / 11) / 2)
-    assert best_threshold(many, "miou").threshold == 0.5
+    assert best_threshold(shy).threshold == pytest.approx(sigmoid(-MIDDLE))
+    assert best_threshold(shy).iou == 4 / 5
 
 
 def test_of_equal_thresholds_the_nearest_to_a_half() -> None:
     apart = np.array([[5, 0, 0, 0], [0, 0, 0, 5]])
-    assert best_threshold(apart, "f1").threshold == 0.5
-    assert best_threshold(apart, "f1").f1 == 1
+    assert best_threshold(apart).threshold == 0.5
+    assert best_threshold(apart).f1 == 1
 
 
 def test_at_any_threshold() -> None:
@@ -144,7 +131,7 @@ def test_exact_for_scores_on_the_bins() -> None:
     precision, recall, _ = sklearn.metrics.precision_recall_curve(target, logits)
     ours = np.stack([scores.precision, scores.recall])[:, ~np.isnan(scores.precision)]
     assert np.allclose(np.unique(ours, axis=1), np.unique([precision[:-1], recall[:-1]], axis=1))
-    best = best_threshold(counts, "f1")
+    best = best_threshold(counts)
     assert best.f1 == pytest.approx(np.nanmax(2 * precision * recall / (precision + recall)))
     assert best.f1 == pytest.approx(
         sklearn.metrics.f1_score(target, logits > log(best.threshold / (1 - best.threshold)))
@@ -180,8 +167,8 @@ def test_without_positives_negatives_or_anything() -> None:
     assert threshold_scores(negatives).miou == pytest.approx([0, 3 / 8, 1], nan_ok=True)
     assert threshold_scores(positives).miou == pytest.approx([1, 1 / 3, 0])
     assert np.isnan(threshold_scores(negatives).recall).all()
-    assert best_threshold(nothing, "f1").threshold == 0.5
-    assert np.isnan(best_threshold(nothing, "f1").f1)
+    assert best_threshold(nothing).threshold == 0.5
+    assert np.isnan(best_threshold(nothing).f1)
 
 
 def test_a_batch_is_its_samples_and_void_counts_nothing() -> None:

@@ -116,12 +116,11 @@ def evaluation_facts(**changes: Any) -> EvaluationFacts:
         "worst_by_class": {"road": pictures[:1], "car": pictures[1:2]},
         "environment": {"python": "3.11.7", "cuda": None, "packages": {"torch": "2.15.0", "numpy": "2.4.6"}},
         "command": "python evaluate.py run=outputs/default/2026-01-31_12-00-00",
-        "boundary": BoundaryFacts("2 pixels", list(iou * 0.6), list(iou * 0.8)),
+        "boundary": BoundaryFacts("2 pixels", "1 pixel", list(iou * 0.6), list(iou * 0.8)),
         "calibration": CalibrationFacts(
             0.0612,
             [(float(x), float(x) ** 1.4) for x in confidence],
             1.37,
-            "val",
             0.0103,
             [(float(x), float(x) ** 1.05) for x in confidence],
         ),
@@ -129,10 +128,10 @@ def evaluation_facts(**changes: Any) -> EvaluationFacts:
             "car",
             0.973,
             0.88,
-            0.41,
-            0.83,
             [(float(x), float(x) ** 0.1) for x in rates],
             [(float(x), 1 - float(x) ** 6) for x in rates],
+            0.41,
+            0.83,
         ),
     }
     return EvaluationFacts(**{**fields, **changes})

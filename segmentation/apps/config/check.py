@@ -18,8 +18,8 @@ from segmentation.apps.config.together import (
     benchmark_faults,
     clip_faults,
     device_faults,
+    either_or_faults,
     find_lr_faults,
-    from_counts_faults,
     model_faults,
     monitor_faults,
     split_faults,
@@ -117,7 +117,7 @@ def _evaluation_faults(content: Content) -> Iterator[str]:
         known = {path.removeprefix("tta.") for path in EVALUATION_RULES if path.startswith("tta.")}
         yield from unknown_keys(content["tta"], "tta", known)
     yield from benchmark_faults(content)
-    yield from from_counts_faults(content)
+    yield from either_or_faults(content)
 
 
 def _compare_faults(content: Content) -> Iterator[str]:

@@ -173,8 +173,8 @@ def benchmark_faults(content: Content) -> Iterator[str]:
             yield f"{limit}={shown(content[limit])} with benchmark={shown(timed)}{needed}"
 
 
-def from_counts_faults(content: Content) -> Iterator[str]:
-    """What needs the model, of which from_counts has none."""
-    for other in ("benchmark", "label_errors"):
-        if content.get("from_counts") is True and content.get(other) is True:
-            yield f"{other}=true with from_counts=true, which runs no model: leave one of them out"
+def either_or_faults(content: Content) -> Iterator[str]:
+    """evaluate.py scores a model, scores what it counted before, or times a model."""
+    for one, other in (("from_counts", "benchmark"), ("from_counts", "label_errors"), ("benchmark", "label_errors")):
+        if content.get(one) is True and content.get(other) is True:
+            yield f"{one}=true with {other}=true: each needs a command of its own"
