@@ -20,6 +20,8 @@ from tests.data.image.layouts.every import LAYOUTS
 GROUPS = ("model", "dataset", "optimizer", "scheduler", "loss", "trainer", "augmentation", "experiment")
 SHIPPED = [f"{group}={path.stem}" for group in GROUPS for path in sorted((ROOT / "conf" / group).glob("*.yaml"))]
 NEEDED = {  # what a choice does not go without
+    "experiment=camvid_cpu": ("augmentation.crop.size=[32,64]",),
+    "experiment=camvid_scratch": ("augmentation.crop.size=[32,64]",),
     "experiment=david_deeplabv3plus": ("model.encoder_weights=null",),
     "loss=mask_classification": ("model=eomt",),
     "model=own": ("model.network._target_=tests.models.image.own_network.OwnNetwork",),
