@@ -14,6 +14,7 @@ from segmentation.build.data import build_source
 from segmentation.build.predictor import predictor
 from segmentation.data.image.draw import ImageDrawing
 from segmentation.data.image.source import ImageSample, ImageSource
+from segmentation.engine.memory import advice_for_evaluation, explains_out_of_memory
 from segmentation.errors import UserError
 from segmentation.runtime.console import progress_bar
 from segmentation.runtime.device import choose_device, choose_precision
@@ -27,23 +28,38 @@ CHOICES: dict[str, Any] = {
     "overlap": 0.5,
     "tta": {"flips": [], "rotations": [], "scales": []},
 }
+Pair = tuple[ComparedRun, ComparedRun, Sequence[str]]  # and the keys of the images
 
 
-def pictures_of(
-    runs: Sequence[ComparedRun], keys: Sequence[str], device: str | None, root: str | None
-) -> list[tuple[str, np.ndarray]]:
-    """(key, RGB picture) of each image: image, truth, prediction and errors of every run, one below the other.
+def pictures_of(pairs: Sequence[Pair], device: str | None, root: str | None) -> list[list[tuple[str, np.ndarray]]]:
+    """For each pair of runs, (key, RGB picture) of each of its images: image, truth, prediction and errors of the first
+    run, and below them those of the second.
 
-    The models are run again, as they were evaluated. Where that cannot be (the data or a checkpoint is gone) there are
-    no pictures, and a word on why.
+    The models are run again, as they were evaluated. Where that cannot be (the data or a checkpoint is gone, the memory
+    is too small) there are no pictures, and a word on why.
     """
-    try:
-        with progress_bar("drawing", len(runs) * len(keys)) as bar:
-            drawn = [_drawn(run, keys, _options(run, device, root), bar.advance) for run in runs]
-    except UserError as error:
-        log.warning("no pictures of the images that changed most: %s", error)
-        return []
-    return [(key, np.concatenate([of_run[key] for of_run in drawn])) for key in keys]
+    runs: dict[str, ComparedRun] = {}
+    wanted: dict[str, list[str]] = {}  # by the name of the run, which is drawn once for all its pairs
+    for first, second, keys in pairs:
+        for run in (first, second):
+            runs[run.name] = run
+            wanted[run.name] = list(dict.fromkeys([*wanted.get(run.name, []), *keys]))
+    drawn: dict[str, dict[str, np.ndarray]] = {}
+    with progress_bar("drawing", sum(map(len, wanted.values()))) as bar:
+        for name, keys in wanted.items():
+            if not keys:
+                continue
+            try:
+                with explains_out_of_memory(advice_for_evaluation(1)):
+                    drawn[name] = _drawn(runs[name], keys, options_of(runs[name], device, root), bar.advance)
+            except UserError as error:
+                log.warning("no pictures of what %s makes of the images that changed most: %s", name, error)
+    return [
+        [(key, np.concatenate([drawn[first.name][key], drawn[second.name][key]])) for key in keys]
+        if {first.name, second.name} <= drawn.keys()
+        else []
+        for first, second, keys in pairs
+    ]
 
 
 def _drawn(
@@ -67,12 +83,11 @@ def _drawn(
     return pictures
 
 
-def _options(run: ComparedRun, device: str | None, root: str | None) -> DictConfig:
-    """Those of evaluate.py that the run was evaluated with."""
-    written = Path(run.result["checkpoint"])
-    checkpoint = str(written) if written.is_file() else written.stem
-    choices = {key: run.result.get(key) or usual for key, usual in CHOICES.items()}
-    own = {"run": str(run.folder.path), "checkpoint": checkpoint, "device": device, "dataset": {"root": root}}
+def options_of(run: ComparedRun, device: str | None, root: str | None) -> DictConfig:
+    """Those of evaluate.py that the run was evaluated with; the data may lie elsewhere now, at `root`."""
+    choices = {key: usual if (value := run.result.get(key)) is None else value for key, usual in CHOICES.items()}
+    data = {"root": root or run.result.get("root")}
+    own = {"run": str(run.folder.path), "checkpoint": run.checkpoint, "device": device, "dataset": data}
     return OmegaConf.create({**choices, **own, "batch_size": 1, "num_workers": 0})
 
 

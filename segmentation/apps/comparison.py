@@ -1,18 +1,22 @@
 """One group of runs against another, on the same images: differences, their intervals, and a sentence."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from segmentation.apps.compared import Group
+from segmentation.apps.resampling import resampling
 from segmentation.metrics.block_length import block_length, influence
-from segmentation.metrics.bootstrap import Difference, resample
+from segmentation.metrics.bootstrap import Difference, Resamples, resample
+from segmentation.metrics.kept_scores import scored_kept
 from segmentation.metrics.seeds import group_differences
 
 MAIN = "mIoU"  # the score that the sentence speaks of
+LOWER_IS_BETTER = {"ECE"}
 CHANGED = 8  # images that are named, of those that became better and of those that became worse
 
 
@@ -30,54 +34,75 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """`other` against `baseline`; a resample is made of blocks of `block_length` neighbouring frames (1: of images)."""
+    """`other` against `baseline`, both scored on the same `resamples`."""
 
     baseline: Group
     other: Group
     differences: Mapping[str, Difference]
-    block_length: int
+    resamples: Resamples
+
+    @property
+    def of_seeds(self) -> bool:
+        """Whether both are seeds of one configuration, whose difference is noise whatever the images say."""
+        return self.baseline.runs[0].experiment == self.other.runs[0].experiment
 
     @property
     def beyond_noise(self) -> bool | None:
-        """Whether the interval of the mIoU's difference leaves out 0; None where there is no interval."""
+        """Whether the interval of the mIoU's difference leaves out 0; None where there is no interval, and of seeds of
+        one configuration. With one seed each it is the noise of the images alone.
+        """
         found = self.differences[MAIN]
-        return None if math.isnan(found.low) else not found.low <= 0 <= found.high
+        return None if self.of_seeds or math.isnan(found.low) else not found.low <= 0 <= found.high
+
+    def better_share(self, score: str) -> float:
+        """The share of the resamples in which `other` is the better one."""
+        above = self.differences[score].above
+        return 1 - above if score in LOWER_IS_BETTER else above
 
     def sentence(self) -> str:
         found = self.differences[MAIN]
         if math.isnan(found.low):
             return f"Whether {self.other.name} differs from {self.baseline.name} cannot be told from these images."
         amount = f"{abs(found.value):.4f} {'below' if found.value < 0 else 'above'}" if found.value else "equal to"
-        verdict = "beyond noise" if self.beyond_noise else "within noise"
         return (
-            f"The {MAIN} of {self.other.name} is {amount} that of {self.baseline.name}, which is {verdict}: the 95 % "
+            f"The {MAIN} of {self.other.name} is {amount} that of {self.baseline.name}, {self._verdict()}: the 95 % "
             f"interval of the difference is {found.low:+.4f} to {found.high:+.4f}, and {self.other.name} is the better "
             f"one in {100 * found.above:.1f} % of the resamples."
         )
 
+    def _verdict(self) -> str:
+        """Names the noise: that of the images, which the interval holds, and of seeds, if there are several."""
+        if self.of_seeds:
+            return "as two seeds of one configuration may differ; what other images would change"
+        place = "beyond" if self.beyond_noise else "within"
+        if not self._single:
+            return f"which is {place} the noise of images and seeds"
+        of = "one seed each" if len(self._single) == 2 else f"of {self._single[0]} one seed"
+        return f"which is {place} the noise of these images ({of}: other seeds may differ by more)"
+
+    @property
+    def _single(self) -> list[str]:
+        return [group.name for group in (self.baseline, self.other) if len(group.runs) == 1]
+
     def notes(self) -> list[str]:
         """What the intervals hold, and what they do not."""
-        kept = self.baseline.runs[0].kept
-        told = [f"The intervals come from resamples of {len(kept.keys)} images, the same for both."]
-        videos = len(set(kept.groups))
-        if videos < len(kept.keys):
+        told = [f"95 % {resampling(self.baseline.runs[0].kept.groups, self.resamples)}, the same for both."]
+        if self.of_seeds:
+            return [*told, "Both are seeds of one configuration: the mean and the deviation of all are what counts."]
+        if self._single:
             told.append(
-                f"The images are frames of {videos} {'video' if videos == 1 else 'videos'} and resemble their "
-                f"neighbours: resampled in blocks of {self.block_length}. The intervals say nothing of other videos."
+                f"Of {' and '.join(self._single)} there is one seed{' each' if len(self._single) == 2 else ''}: what "
+                "another seed would change, often more than other images, is not in the intervals; several runs that "
+                "differ in their seed alone would tell."
             )
-        single = [group.name for group in (self.baseline, self.other) if len(group.runs) == 1]
-        if single:
+        if len(self._single) < 2:
             told.append(
-                f"Of {' and '.join(single)} there is one seed{' each' if len(single) == 2 else ''}: what another seed "
-                "would change is not in the intervals; several runs that differ in their seed alone would tell."
-            )
-        if len(single) < 2:
-            told.append(
-                "The score of several seeds is their mean; every resample also draws among the seeds, so that their "
-                "differences are in the intervals. Two or three seeds say little of others."
+                "The score of several seeds is their mean; the intervals hold what other seeds would have given. Two "
+                "or three say little of others: they make wide intervals."
             )
         return told
 
+    @cached_property
     def changes(self) -> list[Change]:
         """The images whose pixel accuracy changed most: those that became better, then those that became worse."""
         before, after = self.baseline.accuracies, self.other.accuracies
@@ -95,8 +120,16 @@ def compared(baseline: Group, other: Group, number: int, seed: int) -> Compariso
     series = _influence(other) - _influence(baseline)
     length = block_length(series, kept.groups)
     drawn = resample(kept.groups, length, number, seed)
-    counts_a, counts_b = ([run.counts for run in group.runs] for group in (baseline, other))
-    return Comparison(baseline, other, group_differences(counts_a, counts_b, drawn, kept.names, seed), length)
+    a, b = ([scored_kept(run.kept, drawn) for run in group.runs] for group in (baseline, other))
+    return Comparison(baseline, other, group_differences(a, b, drawn, seed), drawn)
+
+
+def notes_on_all(comparisons: Sequence[Comparison]) -> list[str]:
+    """The notes of all comparisons, each once."""
+    told = list(dict.fromkeys(note for comparison in comparisons for note in comparison.notes()))
+    if len(comparisons) > 1:
+        told.append(f"Of {len(comparisons)} comparisons, one in 20 is beyond noise by chance where nothing differs.")
+    return told
 
 
 def _influence(group: Group) -> np.ndarray:

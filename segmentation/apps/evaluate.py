@@ -103,6 +103,7 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
         "split": cfg.split,
         "data": source.title,
         "images": len(samples),
+        "root": run.dataset.get("root"),
         "checkpoint": str(trained.path),
         "epoch": trained.epoch,
         "weights": trained.weights,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from segmentation.apps.resampling import resampling
 from segmentation.engine.record import class_table
 from segmentation.errors import UserError
 from segmentation.metrics.kept import KeptCounts
@@ -18,7 +19,6 @@ log = logging.getLogger("segmentation")
 FURTHER = ("boundary_mIoU", "boundary_mF1", "ECE", "AUROC", "average_precision")
 COUNTED = ("metrics", "intervals", "resampling", "confusion")
 AGAIN = "evaluate the run again to write it"
-FEW_VIDEOS = 4  # so many or fewer say little about others: their intervals are far too narrow for that
 
 
 def write_result(stem: Path, summary: Summary, about: Mapping[str, Any], losses: Mapping[str, float]) -> None:
@@ -27,7 +27,7 @@ def write_result(stem: Path, summary: Summary, about: Mapping[str, Any], losses:
     row = {f"{split}/{name}": value for name, value in {**losses, **summary.values}.items()}
     log.info("%s", class_table(row, split, summary.kept.names))
     log.info("%s", table_text(f"{split}, {about['images']} images", *headline_table(summary)))
-    log.info("%s", resampling(summary))
+    log.info("%s", resampling(summary.kept.groups, summary.resamples))
     intervals = {f"{split}/{name}": [found.low, found.high] for name, found in summary.intervals.items()}
     drawn = summary.resamples
     result = {
@@ -95,19 +95,6 @@ def headline_table(summary: Summary) -> tuple[list[str], list[list[str]]]:
 def _told(summary: Summary, name: str) -> str:
     found = summary.intervals[name]
     return f"{found.low:.4f} to {found.high:.4f}" if found.low == found.low else "-"
-
-
-def resampling(summary: Summary) -> str:
-    """How the intervals were found, and what they do not say."""
-    drawn, images, videos = summary.resamples, len(summary.kept.keys), len(set(summary.kept.groups))
-    told = f"intervals: {summary.number} resamples of {images} images"
-    if videos == images:
-        return told
-    blocks = "single frames" if drawn.length == 1 else f"blocks of {drawn.length} neighbouring frames"
-    told += f" by {blocks} of {videos} video{'s' if videos > 1 else ''}"
-    if videos <= FEW_VIDEOS:
-        return f"{told}; so few videos say little about others, which the intervals do not hold"
-    return told
 
 
 def refuse_below(minimum: float | None, split: str, miou: float) -> None:

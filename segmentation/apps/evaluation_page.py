@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from segmentation.apps.evaluation import FURTHER, resampling
+from segmentation.apps.evaluation import FURTHER
+from segmentation.apps.resampling import resampling
 from segmentation.build.predictor import Predict
 from segmentation.classes import Classes
 from segmentation.data.image.draw import ImageDrawing
@@ -58,7 +59,7 @@ def write_page(
             for name in HEADLINE
             if name in summary.values
         ],
-        resampling=f"95 % {resampling(summary)}.",
+        resampling=f"95 % {resampling(summary.kept.groups, summary.resamples)}.",
         classes=classes,
         over_images={
             name: (summary.values[f"image_mean/{name}"], summary.values[f"image_std/{name}"]) for name in OVER_IMAGES

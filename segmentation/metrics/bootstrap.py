@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from segmentation.metrics.scores import Counts, mean_of_defined, scores_from
+from segmentation.metrics.scores import mean_of_defined
 
 LEVEL = 0.95
 ENOUGH = 0.9  # share of the resamples in which a score has to be defined for an interval
@@ -84,25 +84,18 @@ def resample(groups: Sequence[str], length: int = 1, number: int = 2000, seed: i
     return Resamples(weights, blocks, length)
 
 
-def intervals(counts: Counts, resamples: Resamples, names: Sequence[str]) -> dict[str, Interval]:
-    """Every score of `scores_from` with its interval, from the counts `[N, C]` of each sample."""
-    values, drawn = scored(counts, resamples, names)
+def intervals(found: Scored, resamples: Resamples) -> dict[str, Interval]:
+    """Every score with its interval."""
+    values, drawn = found
     rows = np.stack([np.stack(list(values.values())), *_bounds(drawn, resamples)], axis=-1)
     return {name: Interval(*row) for name, row in zip(values, rows.tolist(), strict=True)}
 
 
-def paired_differences(
-    counts_a: Counts, counts_b: Counts, resamples: Resamples, names: Sequence[str]
-) -> dict[str, Difference]:
-    """Every score's difference B - A, from the counts `[N, C]` of the same samples in the same order.
+def paired_differences(a: Scored, b: Scored, resamples: Resamples) -> dict[str, Difference]:
+    """Every score's difference B - A, of the same samples in the same order.
 
-    Both are scored on the same resamples, so that what is hard for both makes no difference.
+    Both were scored on the same resamples, so that what is hard for both makes no difference.
     """
-    return differences(scored(counts_a, resamples, names), scored(counts_b, resamples, names), resamples)
-
-
-def differences(a: Scored, b: Scored, resamples: Resamples) -> dict[str, Difference]:
-    """B - A of what was scored on the same resamples."""
     drawn = b.drawn - a.drawn
     values = np.stack([b.values[name] - a.values[name] for name in a.values])
     above = mean_of_defined((np.sign(drawn).T + 1) / 2)
@@ -143,12 +136,6 @@ def _at_share(ordered: np.ndarray, defined: np.ndarray, share: float) -> np.ndar
     above = np.minimum(below + 1, np.maximum(defined - 1, 0))
     low, high = (np.take_along_axis(ordered, place[None], axis=0)[0] for place in (below, above))
     return low + (position - below) * (high - low)
-
-
-def scored(counts: Counts, resamples: Resamples, names: Sequence[str]) -> Scored:
-    """From the counts `[N, C]` of each sample."""
-    drawn = scores_from(Counts(*(resampled_sums(each, resamples) for each in counts)), names)
-    return Scored(scores_from(counts.total(), names), np.stack(list(drawn.values()), axis=-1))
 
 
 def _bounds(drawn: np.ndarray, resamples: Resamples) -> tuple[np.ndarray, ...]:

@@ -1,6 +1,5 @@
 """All that the kept counts of an evaluation tell: scores and their intervals, boundaries, calibration, thresholds."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,21 +7,20 @@ import numpy as np
 
 from segmentation.classes import Classes
 from segmentation.metrics.block_length import block_length, influence
-from segmentation.metrics.bootstrap import Interval, Resamples, intervals, percentile_interval, resample, resampled_sums
-from segmentation.metrics.boundary import BoundaryCounts, boundary_scores
+from segmentation.metrics.bootstrap import Interval, Resamples, intervals, resample
+from segmentation.metrics.boundary import BoundaryCounts
 from segmentation.metrics.by_sample import Counter
 from segmentation.metrics.calibration import (
     ConfidenceHistogram,
     PixelSample,
     TemperatureScaling,
-    calibration_error,
     temperature_scaling,
 )
 from segmentation.metrics.kept import KeptCounts
-from segmentation.metrics.scores import Counts, mean_of_defined, metrics_from, scores_from, scores_over_images
-from segmentation.metrics.threshold import ForegroundHistogram, auroc, average_precision, best_threshold, scores_at
+from segmentation.metrics.kept_scores import kept_scores, scored_kept
+from segmentation.metrics.scores import Counts, scores_from, scores_over_images
+from segmentation.metrics.threshold import ForegroundHistogram, best_threshold, scores_at
 
-FURTHER = ("boundary", "confidence", "foreground")  # counts beside the confusion whose sums have scores
 FITTED_TO = 50_000  # pixels are enough for a temperature
 
 
@@ -63,16 +61,13 @@ class Summary:
 
     @cached_property
     def values(self) -> dict[str, float]:
-        """Every score by its name without a split: those of `metrics_from` and `scores_over_images`, and
+        """Every score by its name without a split: those of `kept_scores` and of `scores_over_images`.
 
-        `boundary_mIoU`, `boundary_mF1`, `boundary_IoU/<class>`, `boundary_F1/<class>`; `ECE`; of two classes also
-        `AUROC` and `average_precision`. With `val` also the `temperature` that fits it best, with `ECE_scaled`, of a
-        sample of pixels after division by it; and of two classes the `threshold` at which val has the best F1, with
-        `F1_at_threshold`.
+        With `val` also the `temperature` that fits it best, with `ECE_scaled`, of a sample of pixels after division by
+        it; and of two classes the `threshold` at which val has the best F1, with `F1_at_threshold`.
         """
-        confusion = self.kept.arrays["confusion"].sum(axis=0)
-        scores = metrics_from(confusion, self.kept.names) | scores_over_images(self._counts, self.kept.names)
-        scores |= {name: float(value) for name, value in self._further(_summed(self.kept)).items()}
+        scores = {name: float(value) for name, value in kept_scores(self.kept).items()}
+        scores |= scores_over_images(self._counts, self.kept.names)
         if self.scaling:
             scores |= {"temperature": self.scaling.temperature, "ECE_scaled": self.scaling.ece_after}
         if self.val and "foreground" in self.kept.arrays:
@@ -83,14 +78,8 @@ class Summary:
 
     @cached_property
     def intervals(self) -> dict[str, Interval]:
-        """Of every score of `metrics_from`, of the boundaries', `ECE`, `AUROC` and `average_precision`."""
-        found = intervals(self._counts, self.resamples, self.kept.names)
-        names = [name for name in FURTHER if name in self.kept.arrays]
-        drawn = self._further({name: resampled_sums(self.kept.arrays[name], self.resamples) for name in names})
-        for name, scores in drawn.items():
-            low, high = percentile_interval(scores, self.resamples.blocks)
-            found[name] = Interval(self.values[name], float(low), float(high), float(np.isfinite(scores).mean()))
-        return found
+        """Of every score of `kept_scores`."""
+        return intervals(scored_kept(self.kept, self.resamples), self.resamples)
 
     @cached_property
     def scaling(self) -> TemperatureScaling | None:
@@ -103,22 +92,3 @@ class Summary:
     @cached_property
     def _counts(self) -> Counts:
         return Counts.of(self.kept.arrays["confusion"])
-
-    def _further(self, sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The scores `[...]` of what is counted beside the confusion, from sums `[..., *]` over samples."""
-        boundary = boundary_scores(sums["boundary"])
-        scores = {"boundary_mIoU": mean_of_defined(boundary.iou), "boundary_mF1": mean_of_defined(boundary.f1)}
-        scores |= _by_class("boundary_IoU", boundary.iou, self.kept.names)
-        scores |= _by_class("boundary_F1", boundary.f1, self.kept.names)
-        scores["ECE"] = calibration_error(sums["confidence"])
-        if "foreground" in sums:
-            scores |= {"AUROC": auroc(sums["foreground"]), "average_precision": average_precision(sums["foreground"])}
-        return scores
-
-
-def _summed(kept: KeptCounts) -> dict[str, np.ndarray]:
-    return {name: kept.arrays[name].sum(axis=0) for name in FURTHER if name in kept.arrays}
-
-
-def _by_class(score: str, values: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-    return {f"{score}/{name}": value for name, value in zip(names, np.moveaxis(values, -1, 0), strict=True)}

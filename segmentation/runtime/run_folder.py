@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from segmentation.errors import UserError
 
 Content = TypeVar("Content")
+FEW = 3  # names that a message gives
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,17 @@ class RunFolder:
             ) from error
 
     @classmethod
-    def existing(cls, path: str | Path) -> "RunFolder":
-        """Raises `UserError` when `path` is not the folder of a run."""
+    def existing(cls, path: str | Path, option: str = "run") -> "RunFolder":
+        """Raises `UserError` when `path`, given as this option, is not the folder of a run."""
         folder = cls(Path(path))
         if not folder.config.is_file():
-            raise UserError(f"run={path} is no run folder (it has no config.yaml): give a folder that train.py wrote")
+            configs = [path for depth in ("[!.]*", "*/[!.]*") for path in folder.path.glob(f"{depth}/config.yaml")]
+            within = sorted({str(config.parent.parent) for config in configs})
+            named = ", ".join([*within[:FEW], *(["..."] if len(within) > FEW else [])])
+            raise UserError(
+                f"{option}={path} is no run folder (it has no config.yaml): give a folder that train.py wrote"
+                f"{f'; there are runs in {named}' if within else ''}"
+            )
         return folder
 
 

@@ -7,16 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from omegaconf import DictConfig
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from segmentation.apps.compare import compare
-from segmentation.apps.compare_pictures import pictures_of
+from segmentation.apps.compare_pictures import options_of, pictures_of
+from segmentation.apps.compared import ComparedRun, read_compared
 from segmentation.apps.trained import classes_of
 from segmentation.errors import UserError
 from segmentation.metrics.kept import KeptCounts
+from segmentation.runtime.checkpoint import load_checkpoint, save_checkpoint
 from segmentation.runtime.files import read_json, write_json, write_text
 from segmentation.runtime.run_folder import RunFolder
 from tests.conftest import Compose, Run
+from tests.counted import counted
+from tests.models.image.own_network import OwnNetwork
 
 NAMES = ("road", "tree", "car")
 KEYS = tuple(f"image_{place:02d}" for place in range(40))
@@ -45,16 +51,19 @@ def evaluated(
     groups: Sequence[str] | None = None,
     truth: int = 1000,
     evaluation: str = "val",
+    **result: Any,
 ) -> Path:
     """A run folder with what a comparison reads."""
+    counts = KeptCounts(tuple(keys), tuple(groups or keys), tuple(names), {"confusion": confusion(list(right), truth)})
+    return kept_in(path, counts, config, evaluation, **result)
+
+
+def kept_in(path: Path, counts: KeptCounts, config: str = "seed: 0", evaluation: str = "val", **result: Any) -> Path:
     folder = RunFolder(path)
     write_text(folder.config, config)
-    counts = KeptCounts(tuple(keys), tuple(groups or keys), tuple(names), {"confusion": confusion(list(right), truth)})
     counts.save(folder.evaluation / f"{evaluation}.npz")
-    write_json(
-        folder.evaluation / f"{evaluation}.json",
-        {"metrics": {}, "checkpoint": "best.pt", "seconds": 4.0, "images_per_second": 10.0},
-    )
+    told = {"metrics": {}, "checkpoint": "best.pt", "seconds": 4.0, "images_per_second": 10.0, **result}
+    write_json(folder.evaluation / f"{evaluation}.json", told)
     return path
 
 
@@ -83,8 +92,8 @@ def test_the_same_predictions_differ_by_nothing(tmp_path: Path, comparison: Comp
     for difference in found.differences.values():
         assert (difference.value, difference.low, difference.high, difference.above) == (0, 0, 0, 0.5)
     assert found.beyond_noise is False
-    assert "is equal to that of a, which is within noise" in found.sentence()
-    assert found.changes() == []
+    assert "is equal to that of a, which is within the noise of these images (one seed each: " in found.sentence()
+    assert found.changes == []
 
 
 def test_an_improvement_is_found(tmp_path: Path, comparison: Compose) -> None:
@@ -98,13 +107,16 @@ def test_an_improvement_is_found(tmp_path: Path, comparison: Compose) -> None:
     assert accuracy.low > 0.009
     assert accuracy.above == 1
     assert found.beyond_noise is True
-    assert "above that of a, which is beyond noise" in found.sentence()
+    assert (
+        "above that of a, which is beyond the noise of these images (one seed each: other seeds may differ by more)"
+        in found.sentence()
+    )
     content = written(tmp_path)
     assert content["comparisons"][0]["beyond_noise"] is True
     assert content["comparisons"][0]["configuration"] == {"optimizer.lr": [0.1, 0.2]}
     assert content["comparisons"][0]["differences"]["IoU/car"]["value"] > 0
     page = (tmp_path / "out" / "compare.html").read_text()
-    assert "beyond noise" in page
+    assert "beyond the noise of these images" in page
     assert "optimizer.lr" in page
 
 
@@ -122,7 +134,7 @@ def test_the_images_that_changed_most_are_named(tmp_path: Path, comparison: Comp
     changed[[3, 7, 11, 19]] = [0.9, 0.95, 0.4, 0.7]
     first, second = evaluated(tmp_path / "a", right), evaluated(tmp_path / "b", changed, "seed: 0\nmodel: unet")
     (found,) = compare(comparison(first, second))
-    assert [(change.key, round(change.value, 3)) for change in found.changes()] == [
+    assert [(change.key, round(change.value, 3)) for change in found.changes] == [
         ("image_07", 0.15),
         ("image_03", 0.1),
         ("image_11", -0.4),
@@ -145,37 +157,122 @@ def test_frames_of_videos_are_resampled_in_blocks(tmp_path: Path, comparison: Co
     config = "seed: 0\nmodel: unet"
     a, b = evaluated(tmp_path / "a", right, groups=videos), evaluated(tmp_path / "b", wave, config, groups=videos)
     (found,) = compare(comparison(a, b))
-    assert found.block_length > 1
-    assert any(
-        f"frames of 2 videos and resemble their neighbours: resampled in blocks of {found.block_length}" in note
-        for note in found.notes()
+    length = found.resamples.length
+    assert length > 1
+    assert found.notes()[0] == (
+        f"95 % intervals: 500 resamples of 40 images by blocks of {length} neighbouring images of 2 videos or other "
+        "groups; so few say little about others, which the intervals do not hold, the same for both."
     )
     alone, wave_alone = evaluated(tmp_path / "c", right), evaluated(tmp_path / "d", wave, config)
     (single,) = compare(comparison(alone, wave_alone))
-    assert single.block_length == 1
+    assert single.resamples.length == 1
     wide, narrow = found.differences["pixel_accuracy"], single.differences["pixel_accuracy"]
     assert wide.high - wide.low > 1.2 * (narrow.high - narrow.low)
 
 
-def test_seeds_of_one_configuration_are_one_group(tmp_path: Path, comparison: Compose) -> None:
+def seed_of(composed: Compose, seed: int, *overrides: str) -> str:
+    """The configuration as a run folder has it."""
+    cfg = composed("dataset=david", "dataset.root=data", f"seed={seed}", f"experiment_name=seed_{seed}", *overrides)
+    return OmegaConf.to_yaml(cfg, resolve=True)
+
+
+def test_seeds_of_one_configuration_are_one_group(tmp_path: Path, comparison: Compose, composed: Compose) -> None:
     """Means of mIoU where a share p is right in every class: p / (2 - p)."""
-    base = [evaluated(tmp_path / f"base_{seed}", [p] * 40, f"seed: {seed}\nlr: 1") for seed, p in ((0, 0.5), (1, 0.8))]
-    other = evaluated(tmp_path / "other", [0.9] * 40, "seed: 0\nlr: 2")
+    base = [evaluated(tmp_path / f"base_{seed}", [p] * 40, seed_of(composed, seed)) for seed, p in ((0, 0.5), (1, 0.8))]
+    other = evaluated(tmp_path / "other", [0.9] * 40, seed_of(composed, 0, "optimizer.lr=1e-5"))
     (found,) = compare(comparison(base[0], other, base[1]))
     assert [len(group.runs) for group in (found.baseline, found.other)] == [2, 1]
     means = [0.5 / 1.5, 0.8 / 1.2]
     assert found.differences["mIoU"].value == pytest.approx(0.9 / 1.1 - np.mean(means))
-    group = written(tmp_path)["groups"][0]
+    content = written(tmp_path)
+    group = content["groups"][0]
     assert (group["name"], group["n"]) == ("base_0 and another seed", 2)
     assert group["mean"]["mIoU"] == pytest.approx(np.mean(means))
     assert group["std"]["mIoU"] == pytest.approx(np.std(means, ddof=1))
+    assert list(content["comparisons"][0]["configuration"]) == ["optimizer.lr"]
     assert any("Of other there is one seed:" in note for note in found.notes())
+    assert "within the noise of these images (of other one seed: other seeds may differ by more)" in found.sentence()
+    assert "What differs, of each its first run" in (tmp_path / "out" / "compare.html").read_text()
 
 
-def test_seeds_alone_are_compared_one_by_one(tmp_path: Path, comparison: Compose) -> None:
-    runs = [evaluated(tmp_path / f"seed_{seed}", shares(0.8, seed), f"seed: {seed}\nlr: 1") for seed in range(3)]
+def test_with_several_seeds_each_the_verdict_is_on_both_kinds_of_noise(tmp_path: Path, comparison: Compose) -> None:
+    runs = [
+        evaluated(tmp_path / f"{name}_{seed}", [right + 0.001 * seed] * 40, f"seed: {seed}\nlr: {name}")
+        for name, right in (("a", 0.7), ("b", 0.8))
+        for seed in range(3)
+    ]
+    (found,) = compare(comparison(*runs))
+    assert "which is beyond the noise of images and seeds: " in found.sentence()
+
+
+def test_seeds_alone_have_a_mean_and_no_verdict(tmp_path: Path, comparison: Compose, composed: Compose) -> None:
+    runs = [evaluated(tmp_path / f"seed_{seed}", [0.7 + 0.1 * seed] * 40, seed_of(composed, seed)) for seed in range(3)]
     found = compare(comparison(*runs))
     assert [each.other.name for each in found] == ["seed_1", "seed_2"]
+    assert [each.beyond_noise for each in found] == [None, None]
+    assert "above that of seed_0, as two seeds of one configuration may differ; " in found[0].sentence()
+    assert not any("would tell" in note for each in found for note in each.notes())
+    (group,) = written(tmp_path)["groups"]
+    of_each = [p / (2 - p) for p in (0.7, 0.8, 0.9)]
+    assert (group["n"], group["mean"]["mIoU"]) == (3, pytest.approx(np.mean(of_each)))
+    assert group["std"]["mIoU"] == pytest.approx(np.std(of_each, ddof=1))
+
+
+def test_runs_that_were_evaluated_otherwise_are_no_seeds_of_one_and_it_is_told(
+    tmp_path: Path, comparison: Compose
+) -> None:
+    a = evaluated(tmp_path / "a", [0.7] * 40, "seed: 0", tile=[256, 256], overlap=0.5, precision="fp32")
+    b = evaluated(tmp_path / "b", [0.8] * 40, "seed: 1", tile=[512, 512], overlap=0.5, precision="bf16")
+    (found,) = compare(comparison(a, b))
+    assert found.beyond_noise
+    assert written(tmp_path)["comparisons"][0]["configuration"] == {
+        "evaluation.precision": ["fp32", "bf16"],
+        "evaluation.tile": [[256, 256], [512, 512]],
+        "seed": [0, 1],
+    }
+
+
+def test_all_scores_are_compared(tmp_path: Path, comparison: Compose) -> None:
+    """90 % of the pixels are right; the first is 62 % sure of each, the second 88 %."""
+    unsure, sure = (counted(("good", "defect"), samples=30, sure=logit) for logit in (0.5, 2.0))
+    (found,) = compare(comparison(kept_in(tmp_path / "a", unsure), kept_in(tmp_path / "b", sure, "seed: 0\nlr: 2")))
+    assert {
+        "boundary_mIoU",
+        "boundary_F1/defect",
+        "Dice/good",
+        "AUROC",
+        "average_precision",
+    } <= found.differences.keys()
+    assert found.differences["boundary_mIoU"].value == 0
+    assert found.differences["ECE"].high < 0
+    assert (found.better_share("ECE"), found.differences["ECE"].above) == (1, 0)
+    assert written(tmp_path)["comparisons"][0]["differences"]["ECE"]["better"] == 1
+    page = (tmp_path / "out" / "compare.html").read_text()
+    for told in ("ECE (lower is better)", "boundary_mF1", "precision/defect", "AUROC"):
+        assert told in page
+
+
+def test_boundaries_of_other_widths_are_left_out_with_a_note(tmp_path: Path, comparison: Compose) -> None:
+    counts, second = counted(("road", "car", "sky")), "seed: 0\nlr: 2"
+    a = kept_in(tmp_path / "a", counts, boundary_width=0.02, boundary_tolerance=0.0075)
+    b = kept_in(tmp_path / "b", counts, second, boundary_width=3, boundary_tolerance=0.0075)
+    (found,) = compare(comparison(a, b))
+    assert not any("boundary" in name for name in found.differences)
+    assert "ECE" in found.differences
+    note = "Scores of boundary are left out: width and tolerance differ (a: 0.02 and 0.0075, b: 3 and 0.0075)."
+    assert note in written(tmp_path)["notes"]
+    older = KeptCounts(counts.keys, counts.groups, counts.names, {"confusion": counts.arrays["confusion"]})
+    (found,) = compare(comparison(a, kept_in(tmp_path / "c", older, second)))
+    assert "ECE" not in found.differences
+    assert "Scores of confidence are left out: c was evaluated without them." in written(tmp_path)["notes"]
+
+
+def test_of_many_comparisons_some_are_beyond_noise_by_chance(tmp_path: Path, comparison: Compose) -> None:
+    runs = [evaluated(tmp_path / name, shares(0.8, place), f"lr: {place}") for place, name in enumerate("abc")]
+    compare(comparison(*runs[:2]))
+    assert not any("by chance" in note for note in written(tmp_path)["notes"])
+    compare(comparison(*runs))
+    assert "Of 2 comparisons, one in 20 is beyond noise by chance where nothing differs." in written(tmp_path)["notes"]
 
 
 def test_every_other_run_is_compared_with_the_first(tmp_path: Path, comparison: Compose) -> None:
@@ -197,23 +294,62 @@ def test_other_evaluations_of_the_runs_are_compared_by_choice(tmp_path: Path, co
     assert written(tmp_path)["evaluation"] == "test-last"
 
 
-def test_costs_are_told(tmp_path: Path, comparison: Compose) -> None:
+BENCHMARK = {"latency": {"p50": 12.5}, "image_size": [360, 480], "device": "cpu", "parameters": 2000000}
+
+
+def test_costs_are_told_with_their_ratio(tmp_path: Path, comparison: Compose) -> None:
     a, b = (evaluated(tmp_path / name, [0.8] * 40, f"name: {name}") for name in "ab")
-    write_json(a / "summary.json", {"parameters": 1234567, "seconds": 60.5})
-    timed = {"latency": {"p50": 12.5}, "image_size": [360, 480], "device": "cpu", "parameters": 7}
-    write_json(b / "evaluation" / "benchmark.json", timed)
+    write_json(a / "summary.json", {"parameters": 1000000, "seconds": 60.5})
+    write_json(b / "evaluation" / "benchmark.json", BENCHMARK)
     compare(comparison(a, b))
-    costs = [group["runs"][0]["cost"] for group in written(tmp_path)["groups"]]
-    assert (costs[0]["parameters"], costs[0]["training_seconds"], costs[0]["latency_p50_ms"]) == (1234567, 60.5, None)
-    assert (costs[1]["parameters"], costs[1]["latency_p50_ms"], costs[1]["images_per_second"]) == (7, 12.5, 10.0)
-    assert "1,234,567" in (tmp_path / "out" / "compare.html").read_text()
+    content = written(tmp_path)
+    costs = [group["runs"][0]["cost"] for group in content["groups"]]
+    assert (costs[0]["parameters"], costs[0]["training_seconds"], costs[0]["latency_p50_ms"]) == (1000000, 60.5, None)
+    assert (costs[1]["parameters"], costs[1]["latency_p50_ms"], costs[1]["images_per_second"]) == (2000000, 12.5, 10.0)
+    assert content["comparisons"][0]["cost_ratios"] == {
+        "parameters": 2,
+        "training_seconds": None,
+        "evaluation_seconds": 1,
+        "images_per_second": 1,
+        "latency_p50_ms": None,
+    }
+    page = (tmp_path / "out" / "compare.html").read_text()
+    assert "1,000,000" in page
+    assert f"a: python evaluate.py run={a} benchmark=true measures its latency." in page
+    assert "b: latency of one image of 360 x 480 on cpu." in page
+    assert "measured otherwise" not in page
+
+
+@pytest.mark.parametrize(("device", "ratio"), [("cpu", 2), ("cuda", None)])
+def test_latencies_of_other_devices_have_no_ratio(
+    tmp_path: Path, comparison: Compose, device: str, ratio: float | None
+) -> None:
+    a, b = (evaluated(tmp_path / name, [0.8] * 40, f"name: {name}") for name in "ab")
+    write_json(a / "evaluation" / "benchmark.json", BENCHMARK)
+    write_json(b / "evaluation" / "benchmark.json", {**BENCHMARK, "latency": {"p50": 25}, "device": device})
+    compare(comparison(a, b))
+    assert written(tmp_path)["comparisons"][0]["cost_ratios"]["latency_p50_ms"] == ratio
+    assert ("measured otherwise" in (tmp_path / "out" / "compare.html").read_text()) == (ratio is None)
+
+
+class Exhausting(OwnNetwork):
+    """Needs more memory than there is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError
 
 
 @pytest.fixture
 def two_runs(scored: RunFolder, tmp_path: Path) -> tuple[Path, Path]:
-    """Runs with a checkpoint each, on data that is there, with counts that differ."""
+    """Runs with other weights each, on data that is there, with counts that differ."""
     copy = tmp_path / "copy"
     shutil.copytree(scored.path, copy)
+    content, generator = load_checkpoint(scored.checkpoint("best")), torch.Generator().manual_seed(7)
+    other = {
+        name: torch.randn(value.shape, generator=generator) if value.is_floating_point() else value
+        for name, value in content["model"].items()
+    }
+    save_checkpoint(RunFolder(copy).checkpoint("best"), {**content, "model": other})
     keys, names = read_json(scored.splits)["val"], classes_of(scored).names
     for path, pixels in ((scored.path, (5, 6)), (copy, (9, 2))):
         folder, counts = RunFolder(path), np.zeros((2, len(names), len(names)), np.int64)
@@ -231,18 +367,60 @@ def test_images_that_changed_are_drawn_as_both_runs_see_them(
     page = (tmp_path / "out" / "compare.html").read_text()
     assert page.count("data:image/jpeg") == 2
     keys = read_json(two_runs[0] / "splits.json")["val"]
-    (better, first), (worse, _) = pictures_of([found.baseline.runs[0], found.other.runs[0]], keys, None, None)
-    assert [better, worse] == keys
-    half = first.shape[0] // 2
-    assert first.shape[0] == 2 * half
-    assert np.array_equal(first[:half], first[half:]), "both runs have the same weights"
+    a, b = found.baseline.runs[0], found.other.runs[0]
+    both, of_a, of_b = (
+        dict(pictures) for pictures in pictures_of([(a, b, keys), (a, a, keys), (b, b, keys)], None, None)
+    )
+    for key in keys:
+        first, second = (picture[key][: len(picture[key]) // 2] for picture in (of_a, of_b))
+        assert np.array_equal(both[key], np.concatenate([first, second]))
+        seen, predicted = (slice(None, 300), slice(None, 820)), (slice(None, 300), slice(820, 1228))  # of four panels
+        assert np.array_equal(first[seen], second[seen])
+        assert not np.array_equal(first[predicted], second[predicted])
+
+
+def test_without_memory_there_is_a_page_without_pictures(
+    two_runs: tuple[Path, Path], tmp_path: Path, comparison: Compose, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in two_runs:
+        config = OmegaConf.load(path / "config.yaml")
+        config.model.network._target_ = "tests.apps.test_compare.Exhausting"
+        config.seed = 0 if path == two_runs[0] else 1
+        OmegaConf.save(config, path / "config.yaml")
+    compare(comparison(*two_runs))
+    assert "no pictures of what copy makes of the images that changed most: out of memory" in caplog.text
+    assert "data:image/jpeg" not in (tmp_path / "out" / "compare.html").read_text()
+
+
+def read(path: Path, other: Path, evaluation: str = "val") -> ComparedRun:
+    return read_compared([str(path), str(other)], evaluation)[0][0]
+
+
+def test_pictures_are_made_as_the_evaluation_was(tmp_path: Path) -> None:
+    chosen = {"tile": [64, 64], "overlap": 0, "weights": "raw", "tta": {"flips": ["horizontal"]}, "root": "/data"}
+    a = evaluated(tmp_path / "a", [0.8] * 40, checkpoint="before/it/was/moved/checkpoints/last.pt", **chosen)
+    b = evaluated(tmp_path / "b", [0.8] * 40)
+    asked, usual = options_of(read(a, b), "cpu", None), options_of(read(b, a), None, "/elsewhere")
+    assert (asked.overlap, asked.weights, asked.checkpoint, asked.device) == (0, "raw", "last", "cpu")
+    assert (asked.tile, asked.tta.flips, asked.dataset.root) == ([64, 64], ["horizontal"], "/data")
+    assert (usual.overlap, usual.weights, usual.tile, usual.dataset.root) == (0.5, "ema", None, "/elsewhere")
+
+
+def test_another_runs_checkpoint_is_not_taken_for_the_own_one(tmp_path: Path) -> None:
+    a, b = (
+        evaluated(
+            tmp_path / name, [0.8] * 40, evaluation="val-other-best", checkpoint="/gone/other/checkpoints/best.pt"
+        )
+        for name in "ab"
+    )
+    assert options_of(read(a, b, "val-other-best"), None, None).checkpoint == "/gone/other/checkpoints/best.pt"
 
 
 def test_without_the_data_there_are_no_pictures_and_a_word_on_why(
     two_runs: tuple[Path, Path], tmp_path: Path, comparison: Compose, caplog: pytest.LogCaptureFixture
 ) -> None:
     compare(comparison(*two_runs, "dataset.root=/nowhere"))
-    assert "no pictures of the images that changed most: /nowhere is not there" in caplog.text
+    assert "makes of the images that changed most: /nowhere is not there" in caplog.text
     assert "data:image/jpeg" not in (tmp_path / "out" / "compare.html").read_text()
 
 
@@ -290,11 +468,38 @@ def test_a_run_that_was_not_evaluated_is_told_how(tmp_path: Path, comparison: Co
     assert f"run={a} split=val, with the choices of last-raw, writes it; there is val" in told
 
 
-@pytest.mark.parametrize("name", ["val.npz", "val.json"])
-def test_a_damaged_file_is_one_line(tmp_path: Path, comparison: Compose, name: str) -> None:
+@pytest.mark.parametrize("content", ["{", "7", '{"metrics": {}}', '{"parameters": 7, "image_size": 3}'])
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("evaluation/val.npz", "evaluate the run again to write it"),
+        ("evaluation/val.json", "evaluate the run again to write it"),
+        ("evaluation/benchmark.json", "python evaluate.py run="),
+        ("summary.json", "put back the file that train.py wrote"),
+    ],
+)
+def test_a_damaged_file_is_one_line(tmp_path: Path, comparison: Compose, name: str, remedy: str, content: str) -> None:
+    if name == "summary.json" and content.endswith("}"):
+        pytest.skip("a summary may hold anything")
     a, b = (evaluated(tmp_path / each, [0.8] * 40) for each in "ab")
-    (b / "evaluation" / name).write_text("{")
-    assert "\n" not in refused(tmp_path, comparison(a, b), f"{name} is damaged: evaluate the run again to write it")
+    (b / name).write_text(content)
+    assert "\n" not in refused(tmp_path, comparison(a, b), f"{b / name} is damaged: {remedy}")
+
+
+def test_a_folder_that_holds_runs_is_told_from_a_run(tmp_path: Path, comparison: Compose) -> None:
+    a = evaluated(tmp_path / "many" / "a", [0.8] * 40)
+    said = f"runs={tmp_path / 'many'} is no run folder (it has no config.yaml): give a folder that train.py wrote; "
+    refused(tmp_path, comparison(a, tmp_path / "many"), f"{said}there are runs in {tmp_path / 'many'}")
+
+
+def test_jobs_of_a_sweep_are_named_by_their_numbers(
+    tmp_path: Path, composed: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "01":
+        evaluated(tmp_path / name, [0.8] * 40, f"lr: {name}")
+    monkeypatch.chdir(tmp_path)
+    (found,) = compare(composed("runs=[0,1]", "resamples=100", f"output={tmp_path / 'out'}", name="compare"))
+    assert (found.baseline.name, found.other.name) == ("0", "1")
 
 
 def test_a_run_named_twice_is_refused(tmp_path: Path, comparison: Compose) -> None:

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from segmentation.metrics import bootstrap
 from segmentation.metrics.block_length import block_length, influence
 from segmentation.metrics.bootstrap import (
+    Difference,
+    Interval,
     Resamples,
-    intervals,
-    paired_differences,
+    Scored,
     percentile_interval,
     resample,
     resampled_sums,
@@ -27,6 +29,19 @@ def confusions(samples: int, seed: int = 0) -> np.ndarray:
     """Of images of which most hold two of three classes."""
     random = np.random.default_rng(seed)
     return random.integers(1, 1000, (samples, 3, 3)) * (random.random((samples, 3)) < 0.7)[:, :, None]
+
+
+def scored(counts: Counts, resamples: Resamples) -> Scored:
+    drawn = scores_from(Counts(*(resampled_sums(each, resamples) for each in counts)), NAMES)
+    return Scored(scores_from(counts.total(), NAMES), np.stack(list(drawn.values()), axis=-1))
+
+
+def intervals(counts: Counts, resamples: Resamples) -> dict[str, Interval]:
+    return bootstrap.intervals(scored(counts, resamples), resamples)
+
+
+def paired_differences(counts_a: Counts, counts_b: Counts, resamples: Resamples) -> dict[str, Difference]:
+    return bootstrap.paired_differences(scored(counts_a, resamples), scored(counts_b, resamples), resamples)
 
 
 def test_images_are_drawn_with_replacement() -> None:
@@ -83,7 +98,7 @@ def test_sums_over_resamples_are_exact() -> None:
 def test_an_interval_is_of_the_scores_of_the_resamples() -> None:
     confusion, resamples = confusions(12), resample(keys(12), number=300)
     drawn = [metrics_from(np.tensordot(row, confusion, 1), NAMES) for row in resamples.weights]
-    given = intervals(Counts.of(confusion), resamples, NAMES)
+    given = intervals(Counts.of(confusion), resamples)
     assert list(given) == metric_names(NAMES)
     whole = metrics_from(confusion.sum(axis=0), NAMES)
     outer = stats.norm.cdf(sqrt(12 / 11) * stats.t.ppf(0.025, 11))
@@ -117,7 +132,7 @@ def test_a_class_in_one_image_and_one_in_none_have_no_interval() -> None:
     confusion = np.zeros((10, 3, 3), np.int64)
     confusion[:, 0, 0] = np.arange(50, 60)
     confusion[4, 1] = [2, 3, 0]
-    given = intervals(Counts.of(confusion), resample(keys(10)), NAMES)
+    given = intervals(Counts.of(confusion), resample(keys(10)))
     assert given["IoU/car"].value == 3 / 5
     assert isnan(given["IoU/car"].low)
     assert given["IoU/car"].defined == pytest.approx(1 - 0.9**10, abs=0.04)
@@ -127,9 +142,9 @@ def test_a_class_in_one_image_and_one_in_none_have_no_interval() -> None:
 
 
 def test_one_image_and_images_that_are_all_void_have_no_interval() -> None:
-    one = intervals(Counts.of(confusions(1)), resample(["image"]), NAMES)
+    one = intervals(Counts.of(confusions(1)), resample(["image"]))
     assert one["pixel_accuracy"].defined == 1
-    void = intervals(Counts.of(np.zeros((3, 3, 3))), resample(keys(3)), NAMES)
+    void = intervals(Counts.of(np.zeros((3, 3, 3))), resample(keys(3)))
     assert all(isnan(interval.value) for interval in void.values())
     for interval in (*one.values(), *void.values()):
         assert isnan(interval.low)
@@ -138,13 +153,13 @@ def test_one_image_and_images_that_are_all_void_have_no_interval() -> None:
 
 def test_a_model_beside_itself_is_no_better() -> None:
     counts = Counts.of(confusions(15))
-    for difference in paired_differences(counts, counts, resample(keys(15), number=200), NAMES).values():
+    for difference in paired_differences(counts, counts, resample(keys(15), number=200)).values():
         assert difference == (0, 0, 0, 1, 0.5)
 
 
 def test_a_difference_is_that_of_the_same_resamples() -> None:
     first, second, resamples = confusions(12, 1), confusions(12, 2), resample(keys(12), number=300)
-    given = paired_differences(Counts.of(first), Counts.of(second), resamples, NAMES)
+    given = paired_differences(Counts.of(first), Counts.of(second), resamples)
     assert list(given) == metric_names(NAMES)
 
     def both(weights: np.ndarray) -> list[dict[str, float]]:
@@ -158,7 +173,7 @@ def test_a_difference_is_that_of_the_same_resamples() -> None:
         low, high = percentile_interval(values, 12)
         assert (given[name].low, given[name].high) == (pytest.approx(low), pytest.approx(high))
         assert given[name].above == (values > 0).mean()
-    back = paired_differences(Counts.of(second), Counts.of(first), resamples, NAMES)["mIoU"]
+    back = paired_differences(Counts.of(second), Counts.of(first), resamples)["mIoU"]
     assert (back.value, back.above) == (pytest.approx(-given["mIoU"].value), pytest.approx(1 - given["mIoU"].above))
 
 
@@ -170,9 +185,9 @@ def test_a_model_that_is_a_little_better_on_every_image_is_better() -> None:
     better[:, 0, 0] += moved
     better[:, 0, 1] -= moved
     counts, resamples = (Counts.of(worse), Counts.of(better)), resample(keys(40))
-    low, high = (intervals(each, resamples, NAMES)["IoU/road"] for each in counts)
+    low, high = (intervals(each, resamples)["IoU/road"] for each in counts)
     assert high.low < low.high
-    difference = paired_differences(*counts, resamples, NAMES)["IoU/road"]
+    difference = paired_differences(*counts, resamples)["IoU/road"]
     assert 0 < difference.low < difference.value < difference.high
     assert difference.above == 1
 
@@ -237,7 +252,7 @@ def test_blocks_of_frames_hold_the_truth_where_single_frames_do_not() -> None:
         for length in lengths:
             if length not in drawn:
                 drawn[length] = resample(groups, length, number=300)
-        pair = [intervals(counts, drawn[length], NAMES)["mIoU"] for length in lengths]
+        pair = [intervals(counts, drawn[length])["mIoU"] for length in lengths]
         held.append([interval.low <= truth <= interval.high for interval in pair])
         widths.append([interval.high - interval.low for interval in pair])
     single, in_blocks = np.mean(held, axis=0)

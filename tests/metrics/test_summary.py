@@ -1,28 +1,9 @@
 import numpy as np
 import pytest
-import torch
 
-from segmentation.classes import Classes
-from segmentation.metrics.by_sample import SampleMetric
 from segmentation.metrics.kept import KeptCounts
-from segmentation.metrics.summary import Summary, counters
-
-COLORS = ((0, 0, 0), (255, 0, 0), (0, 0, 255))
-
-
-def kept(names: tuple[str, ...], samples: int = 12, groups: tuple[str, ...] | None = None) -> KeptCounts:
-    """Predictions that are right at four pixels of five, on 16 x 20 images."""
-    classes = Classes(names, COLORS[: len(names)])
-    generator = torch.Generator().manual_seed(0)
-    target = torch.randint(0, len(names), (samples, 4, 5), generator=generator).repeat_interleave(4, 1)
-    target = target.repeat_interleave(4, 2)
-    noise = torch.randint(0, len(names), target.shape, generator=generator)
-    said = torch.where(torch.rand(target.shape, generator=generator) < 0.8, target, noise)
-    logits = 2.0 * torch.nn.functional.one_hot(said, len(names)).movedim(-1, 1).float()
-    metric = SampleMetric(classes, counters(classes, width=1, tolerance=1, samples=samples))
-    keys = tuple(f"image_{number}" for number in range(samples))
-    metric.update(logits, target, keys)
-    return KeptCounts(keys, groups or keys, names, metric.counts())
+from segmentation.metrics.summary import Summary
+from tests.counted import counted
 
 
 def summary_of(counts: KeptCounts, seed: int = 0) -> Summary:
@@ -30,7 +11,7 @@ def summary_of(counts: KeptCounts, seed: int = 0) -> Summary:
 
 
 def test_every_score_over_all_classes_lies_within_its_interval() -> None:
-    summary = summary_of(kept(("road", "car", "sky")))
+    summary = summary_of(counted(("road", "car", "sky")))
     for name in ("mIoU", "kappa", "boundary_mIoU", "boundary_mF1", "boundary_IoU/car", "ECE"):
         found = summary.intervals[name]
         assert found.value == summary.values[name]
@@ -41,7 +22,7 @@ def test_every_score_over_all_classes_lies_within_its_interval() -> None:
 
 
 def test_the_same_counts_and_seed_give_the_same_numbers() -> None:
-    counts = kept(("road", "car", "sky"))
+    counts = counted(("road", "car", "sky"))
     first, again, other = (summary_of(counts, seed=seed).intervals for seed in (0, 0, 1))
     assert first == again
     assert first["mIoU"] != other["mIoU"]
@@ -49,7 +30,7 @@ def test_the_same_counts_and_seed_give_the_same_numbers() -> None:
 
 def test_two_classes_have_thresholds_too() -> None:
     """The softmax of logits 2 and 0 is 0.88: said and not said, two thresholds, of which the one between is best."""
-    counts = kept(("good", "defect"))
+    counts = counted(("good", "defect"))
     summary = summary_of(counts)
     (good, false), (missed, found) = counts.arrays["confusion"].sum(axis=0)
     assert summary.values["F1_at_threshold"] == pytest.approx(2 * found / (2 * found + false + missed))
@@ -62,7 +43,7 @@ def test_two_classes_have_thresholds_too() -> None:
 
 def test_frames_that_resemble_their_neighbours_are_resampled_together() -> None:
     """Each frame five times in a row: 12 different ones in 60."""
-    few = kept(("road", "car"))
+    few = counted(("road", "car"))
     repeated = {name: array.repeat(5, axis=0) for name, array in few.arrays.items()}
     keys = tuple(f"frame_{number:02d}" for number in range(60))
     video = summary_of(KeptCounts(keys, ("video",) * 60, few.names, repeated))
@@ -74,7 +55,7 @@ def test_frames_that_resemble_their_neighbours_are_resampled_together() -> None:
 
 
 def test_temperature_and_threshold_come_from_val() -> None:
-    val, test = kept(("good", "defect")), kept(("good", "defect"), samples=6)
+    val, test = counted(("good", "defect")), counted(("good", "defect"), samples=6)
     alone, judged = (Summary(test, by, number=100, seed=0).values for by in (None, val))
     assert not {"temperature", "ECE_scaled", "threshold", "F1_at_threshold"} & alone.keys()
     assert judged["temperature"] == summary_of(val).values["temperature"]

@@ -12,7 +12,7 @@ from segmentation.apps.config.values import (
     are_factors,
     are_groups,
     are_names,
-    are_several_names,
+    are_several_folders,
     is_below_1,
     is_bool,
     is_device,
@@ -163,7 +163,7 @@ EVALUATION_RULES: Rules = {
     "max_latency_ms": (optional(number(0)), "a number of at least 0, or null"),
 }
 COMPARE_RULES: Rules = {
-    "runs": (are_several_names, "a list of at least two run folders"),
+    "runs": (are_several_folders, "a list of at least two run folders"),
     "split": (one_of(*SPLITS), ", ".join(SPLITS)),
     "checkpoint": (is_text, "best, or what follows the split in the names of evaluation/: last, best-raw, ..."),
     "resamples": (whole(100), "a whole number of at least 100"),

@@ -38,8 +38,9 @@ def are_names(value: Any) -> bool:
     return isinstance(value, list) and all(map(is_text, value))
 
 
-def are_several_names(value: Any) -> bool:
-    return are_names(value) and len(value) > 1
+def are_several_folders(value: Any) -> bool:
+    """Those of a sweep are numbers."""
+    return isinstance(value, list) and len(value) > 1 and all(is_text(one) or whole(0)(one) for one in value)
 
 
 def are(*choices: str | int) -> Callable[[Any], bool]:
