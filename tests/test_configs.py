@@ -26,6 +26,7 @@ NEEDED = {  # what a choice does not go without
     "loss=mask_classification": ("model=eomt",),
     "model=own": ("model.network._target_=tests.models.image.own_network.OwnNetwork",),
 }
+LAID_OUT = {"experiment=camvid_cpu": "camvid", "experiment=camvid_scratch": "camvid"}  # recipes for one layout
 
 
 @pytest.fixture
@@ -35,10 +36,11 @@ def shipped(small: Compose, composed: Compose, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("CLASS_NAMES", "background,crack,stain")
 
     def make(choice: str, *overrides: str) -> DictConfig:
-        write = LAYOUTS.get(choice.removeprefix("dataset="))
+        write = LAYOUTS.get(LAID_OUT.get(choice, choice.removeprefix("dataset=")))
         if write is None:
             return small(choice, *NEEDED.get(choice, ()), *overrides)
-        return composed(*write(tmp_path / "data"), *SMALL, *overrides)
+        own = () if choice.startswith("dataset=") else (choice, *NEEDED.get(choice, ()))
+        return composed(*write(tmp_path / "data"), *SMALL, *own, *overrides)
 
     return make
 
