@@ -18,10 +18,10 @@ from segmentation.apps.trained import classes_of
 from segmentation.errors import UserError
 from segmentation.metrics.kept import KeptCounts
 from segmentation.runtime.checkpoint import load_checkpoint, save_checkpoint
-from segmentation.runtime.files import read_json, write_json, write_text
+from segmentation.runtime.files import read_json, write_json
 from segmentation.runtime.run_folder import RunFolder
 from tests.conftest import Compose, Run
-from tests.counted import counted
+from tests.counted import counted, kept_in
 from tests.models.image.own_network import OwnNetwork
 
 NAMES = ("road", "tree", "car")
@@ -56,15 +56,6 @@ def evaluated(
     """A run folder with what a comparison reads."""
     counts = KeptCounts(tuple(keys), tuple(groups or keys), tuple(names), {"confusion": confusion(list(right), truth)})
     return kept_in(path, counts, config, evaluation, **result)
-
-
-def kept_in(path: Path, counts: KeptCounts, config: str = "seed: 0", evaluation: str = "val", **result: Any) -> Path:
-    folder = RunFolder(path)
-    write_text(folder.config, config)
-    counts.save(folder.evaluation / f"{evaluation}.npz")
-    told = {"metrics": {}, "checkpoint": "best.pt", "seconds": 4.0, "images_per_second": 10.0, **result}
-    write_json(folder.evaluation / f"{evaluation}.json", told)
-    return path
 
 
 @pytest.fixture
