@@ -326,7 +326,7 @@ def test_latencies_of_other_devices_have_no_ratio(
 class Exhausting(OwnNetwork):
     """Needs more memory than there is."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
         raise torch.OutOfMemoryError
 
 
@@ -388,7 +388,7 @@ def read(path: Path, other: Path, evaluation: str = "val") -> ComparedRun:
 
 
 def test_pictures_are_made_as_the_evaluation_was(tmp_path: Path) -> None:
-    chosen = {"tile": [64, 64], "overlap": 0, "weights": "raw", "tta": {"flips": ["horizontal"]}, "root": "/data"}
+    chosen: dict[str, Any] = {"tile": [64, 64], "overlap": 0, "weights": "raw", "tta": {"flips": ["horizontal"]}, "root": "/data"}
     a = evaluated(tmp_path / "a", [0.8] * 40, checkpoint="before/it/was/moved/checkpoints/last.pt", **chosen)
     b = evaluated(tmp_path / "b", [0.8] * 40)
     asked, usual = options_of(read(a, b), "cpu", None), options_of(read(b, a), None, "/elsewhere")
