@@ -50,7 +50,7 @@ def test_what_a_user_can_mend_is_told_without_a_traceback(
         ),
         ("train.py -m model=unet,null", ["model=null: expected one of deeplab"]),
         ("train.py model=null scheduler=5 trainer.epochs=0", ["model=null: ", "scheduler=5: ", "trainer.epochs=0: "]),
-        ("train.py experiment=null", ["experiment=null: expected one of camvid_david, demo"]),
+        ("train.py experiment=null", ["experiment=null: expected one of camvid_cpu, camvid_david"]),
         ("evaluate.py run=x chekpoint=best", ["chekpoint: there is no such key; did you mean checkpoint?"]),
         ("evaluate.py run=x dataset=david dataset.lables=x", ["dataset.lables: there is no such key; did you mean"]),
         ("train.py model=unett", ["model=unett: there is no such model; did you mean unet?"]),

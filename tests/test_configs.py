@@ -20,10 +20,13 @@ from tests.data.image.layouts.every import LAYOUTS
 GROUPS = ("model", "dataset", "optimizer", "scheduler", "loss", "trainer", "augmentation", "experiment")
 SHIPPED = [f"{group}={path.stem}" for group in GROUPS for path in sorted((ROOT / "conf" / group).glob("*.yaml"))]
 NEEDED = {  # what a choice does not go without
+    "experiment=camvid_cpu": ("augmentation.crop.size=[32,64]",),
+    "experiment=camvid_scratch": ("augmentation.crop.size=[32,64]",),
     "experiment=david_deeplabv3plus": ("model.encoder_weights=null",),
     "loss=mask_classification": ("model=eomt",),
     "model=own": ("model.network._target_=tests.models.image.own_network.OwnNetwork",),
 }
+LAID_OUT = {"experiment=camvid_cpu": "camvid", "experiment=camvid_scratch": "camvid"}  # recipes for one layout
 
 
 @pytest.fixture
@@ -33,10 +36,11 @@ def shipped(small: Compose, composed: Compose, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("CLASS_NAMES", "background,crack,stain")
 
     def make(choice: str, *overrides: str) -> DictConfig:
-        write = LAYOUTS.get(choice.removeprefix("dataset="))
+        write = LAYOUTS.get(LAID_OUT.get(choice, choice.removeprefix("dataset=")))
         if write is None:
             return small(choice, *NEEDED.get(choice, ()), *overrides)
-        return composed(*write(tmp_path / "data"), *SMALL, *overrides)
+        own = () if choice.startswith("dataset=") else (choice, *NEEDED.get(choice, ()))
+        return composed(*write(tmp_path / "data"), *SMALL, *own, *overrides)
 
     return make
 

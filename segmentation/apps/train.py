@@ -1,6 +1,7 @@
 """Training: announce, build, pass the objects to the loop, and leave a complete run folder."""
 
 import logging
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,11 @@ def train(cfg: DictConfig, path: Path) -> float | None:
     checkpoint to resume.
     """
     check_config(cfg)
-    folder = RunFolder(path)
-    with folder.held():
-        return _train(cfg, folder)
+    with ExitStack() as until_the_end:
+        return _train(cfg, RunFolder(path), until_the_end)
 
 
-def _train(cfg: DictConfig, folder: RunFolder) -> float | None:
+def _train(cfg: DictConfig, folder: RunFolder, until_the_end: ExitStack) -> float | None:
     record = hydras_record(cfg)
     if cfg.dataset.get("root"):
         cfg.dataset.root = str(Path(cfg.dataset.root).absolute())  # for those who use the run from elsewhere
@@ -98,6 +98,7 @@ def _train(cfg: DictConfig, folder: RunFolder) -> float | None:
     if resumed is not None:
         resume(state, resumed, folder, cfg)
 
+    until_the_end.enter_context(folder.held())  # not before: a refused start leaves no trace
     begin_log()
     for name, text in record.items():
         write_text(folder.hydra / name, text)

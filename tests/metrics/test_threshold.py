@@ -164,8 +164,6 @@ def test_without_positives_negatives_or_anything() -> None:
     assert average_precision(positives) == 1
     assert np.isnan([average_precision(negatives), average_precision(nothing)]).all()
     assert threshold_scores(negatives).iou == pytest.approx([0, 0, nan], nan_ok=True)
-    assert threshold_scores(negatives).miou == pytest.approx([0, 3 / 8, 1], nan_ok=True)
-    assert threshold_scores(positives).miou == pytest.approx([1, 1 / 3, 0])
     assert np.isnan(threshold_scores(negatives).recall).all()
     assert best_threshold(nothing).threshold == 0.5
     assert np.isnan(best_threshold(nothing).f1)
@@ -189,9 +187,8 @@ def test_many_sums_at_once() -> None:
     for row, single in enumerate(resampled):
         assert auroc(resampled)[row] == auroc(single)
         assert average_precision(resampled)[row] == average_precision(single)
-        for score in ("f1", "miou"):
-            together, alone = best_threshold(resampled, score), best_threshold(single, score)
-            assert [each[row] for each in together] == list(alone)
+        together, alone = best_threshold(resampled), best_threshold(single)
+        assert [each[row] for each in together] == list(alone)
         assert scores_at(resampled, 0.7).f1[row] == scores_at(single, 0.7).f1
 
 
