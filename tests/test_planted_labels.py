@@ -60,8 +60,12 @@ def found_among(rows: list[dict[str, str]], regions: list[Planted], names: Seque
 
 
 def is_found(row: dict[str, str], region: Planted, names: Sequence[str]) -> bool:
-    """The listed region is labelled as this one is painted, and more than half of its box is within this one's."""
+    """The listed region is labelled as this one is painted, more than half of its box is within this one's, and it is
+    at least a quarter of it: what else is labelled so in the box is no find.
+    """
     if row["key"] != region.key or row["label"] != names[region.painted]:
+        return False
+    if 4 * int(row["pixels"]) < region.where.sum():
         return False
     x, y, width, height = (int(row[column]) for column in ("x", "y", "width", "height"))
     left, top, across, down = cv2.boundingRect(region.where.astype(np.uint8))

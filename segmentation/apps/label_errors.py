@@ -16,7 +16,7 @@ from segmentation.metrics.label_errors import Region, Suspect, contradicting_reg
 from segmentation.outputs import labels_from, probabilities_from
 from segmentation.reports.blocks import Text
 from segmentation.reports.page import Block, Section, page
-from segmentation.reports.pictures import Pictures
+from segmentation.reports.pictures import Picture, Pictures
 from segmentation.runtime.console import progress_bar, table_text
 from segmentation.runtime.files import write_text
 
@@ -37,7 +37,7 @@ def write_label_errors(
     rows = [_row(suspect, source.classes.names) for suspect in suspects]
     table, report = (stem.with_name(f"{stem.name}-label-errors.{suffix}") for suffix in ("csv", "html"))
     write_text(table, _csv(rows))
-    write_text(report, _page(predict, source, samples, suspects))
+    write_text(report, label_errors_page(source.title, _pictures(predict, source, samples, suspects[:PICTURED])))
     if rows:
         log.info("%s", table_text("labels to look at", COLUMNS, rows[:TOLD]))
     log.info("%d regions where the prediction contradicts the label -> %s, %s", len(rows), report, table)
@@ -70,22 +70,21 @@ def _csv(rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def _page(predict: Predict, source: ImageSource, samples: Sequence[ImageSample], suspects: Sequence[Suspect]) -> str:
+def label_errors_page(title: str, pictures: Sequence[Picture]) -> str:
+    """HTML of the pictures of the first suspects, if there are any, in the data of this title."""
     explained = Text(
         "Connected regions where the model says another class than the label, the most suspicious first: large, "
         "confident, and a confusion that is rare in these images. A confusion that the model makes everywhere ranks "
         "low: it is a weakness of the model, or a habit of the annotators, and stands in the confusion matrix."
     )
-    first = suspects[:PICTURED]
-    found: Block = Text("Nowhere does the prediction contradict the labels over 100 pixels or more.")
-    if first:
-        found = Pictures(_pictures(predict, source, samples, first))
-    return page(f"Labels to look at: {source.title}", [Section("Regions", [explained, found])])
+    nothing = Text("Nowhere does the prediction contradict the labels over 100 pixels or more.")
+    found: Block = Pictures(pictures) if pictures else nothing
+    return page(f"Labels to look at: {title}", [Section("Regions", [explained, found])])
 
 
 def _pictures(
     predict: Predict, source: ImageSource, samples: Sequence[ImageSample], suspects: Sequence[Suspect]
-) -> list[tuple[str, np.ndarray]]:
+) -> list[Picture]:
     """The model is asked again: the predictions of all images would not fit into memory."""
     drawing, names = ImageDrawing(source.classes), source.classes.names
     wanted = {suspect.key for suspect in suspects}

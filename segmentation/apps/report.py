@@ -21,7 +21,7 @@ def report(paths: Sequence[Path], output: Path | None) -> Path:
     `paths` are run folders, or folders that hold them; what cannot be read is told and left out. Raises `UserError`
     where no run can be read, and where the runs lie in several folders and no `output` is named.
     """
-    folders = [folder for path in paths for folder in run_folders(path)]
+    folders = list({folder.resolve(): folder for path in paths for folder in run_folders(path)}.values())
     if not folders:
         raise UserError('no runs were named: make report RUNS="outputs/default/*", or the folder of a sweep')
     runs, faults = read_runs(folders)
@@ -61,13 +61,24 @@ def _beside(runs: Sequence[Run]) -> Path:
     return parents.pop() / "report.html"
 
 
+def told_apart(words: Sequence[str]) -> tuple[list[Path], Path | None]:
+    """The runs and the output. Raises `UserError` for another option and for an output without a name."""
+    options = [word for word in words if "=" in word and not Path(word).exists()]
+    for option in options:
+        name, _, value = option.partition("=")
+        if name != "output":
+            raise UserError(f"{option}: the only option is output=FILE.html; all other words are folders of runs")
+        if not value or Path(value).is_dir():
+            raise UserError(f"{option}: expected the file that the page is to go to, such as output=report.html")
+    paths = [Path(word) for word in words if word not in options]
+    return paths, Path(options[-1].partition("=")[2]) if options else None
+
+
 def main(arguments: Sequence[str]) -> None:
     log.addHandler(ConsoleHandler())
     log.setLevel(logging.INFO)
-    outputs = [word.removeprefix("output=") for word in arguments if word.startswith("output=")]
-    paths = [Path(word) for word in arguments if not word.startswith("output=")]
     try:
-        report(paths, Path(outputs[-1]) if outputs else None)
+        report(*told_apart(arguments))
     except (UserError, OSError) as error:
         log.error("error: %s", error)
         sys.exit(1)

@@ -74,7 +74,7 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
     with progress_bar("reading the runs", len(folders)) as bar:
         for folder in folders:
             try:
-                runs.append(read_run(RunFolder.existing(folder)))
+                runs.append(read_run(RunFolder.existing(folder, "RUNS")))
             except UserError as error:
                 faults.append(str(error))
             bar.advance()
@@ -85,7 +85,7 @@ def read_run(folder: RunFolder) -> Run:
     """Raises `UserError` where a file that every run has is missing or damaged."""
     config = read_written(folder.config, _read_options)
     history = read_written(folder.history, _read_history)
-    summary = read_written(folder.summary, _read_object) if folder.summary.is_file() else {}
+    summary = read_written(folder.summary, _read_summary) if folder.summary.is_file() else {}
     monitor = summary.get("monitor") or config.get("trainer.monitor") or "val/mIoU"
     mode = config.get("trainer.monitor_mode") if monitor == config.get("trainer.monitor") else None
     mode = mode or ("min" if "loss" in monitor else "max")
@@ -106,8 +106,12 @@ def _read_options(path: Path) -> dict[str, Any]:
     return flat(OmegaConf.to_container(OmegaConf.load(path), resolve=True))
 
 
-def _read_object(path: Path) -> dict[str, Any]:
-    return dict(read_json(path))
+def _read_summary(path: Path) -> dict[str, Any]:
+    """Raises whatever a file makes it raise that is no summary of a run."""
+    summary = dict(read_json(path))
+    if not isinstance(summary.get("monitor", ""), str):
+        raise TypeError
+    return summary
 
 
 def _read_history(path: Path) -> list[dict[str, Any]]:

@@ -138,12 +138,19 @@ class Bars:
 
     @cached_property
     def longest(self) -> int:
-        """The length of the longest text, up to what a column has room for."""
-        return min(34, max((len(bar.text) for _, bars in self.rows for bar in bars.values()), default=0))
+        """The length of the longest text with the name of its series, up to what a column has room for."""
+        named = len(self.series) > 1
+        texts = (f"{name} {bar.text}" if named else bar.text for _, bars in self.rows for name, bar in bars.items())
+        return min(34, max(map(len, texts), default=0))
 
     def percent(self, value: float) -> str:
         """Of the full width."""
         return f"{100 * value / self.most:.2f}%"
+
+
+def cut(text: str, longest: int) -> str:
+    """With an ellipsis for what is too long."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def is_number(value: float | None) -> bool:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, NamedTuple
 
-from segmentation.reports.blocks import ABSENT, Table, is_number
+from segmentation.reports.blocks import ABSENT, Table, cut, is_number
 from segmentation.reports.scales import Scale, scale_of
 
 MOST_DOTS = 60  # points of a line that get a dot each
 MOST_ROWS = 60  # of the table of a chart's numbers
 MOST_TOLD = 8  # lines that a description goes through
 AXIS_GAP = 150  # between parallel axes
+LONGEST_TICK = 20  # letters that have room between them
 ABSENT_BELOW = 24  # how far below its axis a line passes that has no value there
 
 
@@ -195,7 +196,7 @@ class DrawnAxis(NamedTuple):
 
 
 class DrawnCourse(NamedTuple):
-    """`rank` is that of its end on the last axis, up to 100 for the highest, None without a value there."""
+    """`rank` is that of its end on the last axis, up to 100 for the best, None without a value there."""
 
     path: str
     rank: float | None
@@ -212,6 +213,7 @@ class ParallelCoordinates:
     title: str
     names: Sequence[str]
     axes: Sequence[Coordinate]
+    lower_is_better: bool = False
 
     @cached_property
     def frame(self) -> Frame:
@@ -232,8 +234,9 @@ class ParallelCoordinates:
             )
 
     def drawn(self) -> Iterator[DrawnCourse]:
-        """The highest last, so that they lie above."""
-        ends = [-1 if place is None else place for place in self._placed[-1][0]]
+        """The best last, so that they lie above."""
+        best_up = (lambda place: 1 - place) if self.lower_is_better else (lambda place: place)
+        ends = [-1 if place is None else max(0.0, best_up(place)) for place in self._placed[-1][0]]
         steps = sorted({end for end in ends if end >= 0})
         for line in sorted(range(len(self.names)), key=ends.__getitem__):
             points = [
@@ -253,13 +256,13 @@ class ParallelCoordinates:
 
 def _places(values: Sequence[float | str | None]) -> tuple[list[float | None], list[tuple[float, str]]]:
     given = [value for value in values if value is not None]
-    numbers = [value for value in given if not isinstance(value, str)]
+    numbers = [value for value in given if not isinstance(value, str) and is_number(value)]
     if len(numbers) == len(given) and len(set(numbers)) > 1:
         scale = scale_of(numbers, whole=all(float(number).is_integer() for number in numbers))
         return [None if value is None else scale.place(float(value)) for value in values], scale.ticks()
     names = sorted({_told(value) for value in given})
-    ticks = [(0.5 if len(names) == 1 else place / (len(names) - 1), name) for place, name in enumerate(names)]
-    places = {name: place for place, name in ticks}
+    places = {name: 0.5 if len(names) == 1 else place / (len(names) - 1) for place, name in enumerate(names)}
+    ticks = [(place, cut(name, LONGEST_TICK)) for name, place in places.items()]
     return [None if value is None else places[_told(value)] for value in values], ticks
 
 

@@ -71,7 +71,7 @@ def short(count: int) -> str:
     if not count:
         return ""
     for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if count >= size:
+        if count >= 0.9995 * size:  # else it would be rounded to 1000 of the next smaller
             return f"{count / size:.2g}{letter}" if count < 99.5 * size else f"{count / size:.0f}{letter}"
     return str(count)
 

@@ -1,7 +1,8 @@
 """Sections of blocks in one HTML file that needs nothing else: no network, and of scripts only its own."""
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +36,6 @@ class Section:
     title: str
     blocks: Sequence[Block]
 
-    @property
-    def anchor(self) -> str:
-        return re.sub(r"\W+", "-", self.title.lower()).strip("-")
-
 
 def page(title: str, sections: Sequence[Section], largest: int = LARGEST) -> str:
     """The HTML text; whatever is told in it is escaped. Pictures are made as small as `largest` bytes ask for."""
@@ -51,11 +48,24 @@ def page(title: str, sections: Sequence[Section], largest: int = LARGEST) -> str
         for _, picture in block.pictures
     ]
 
+    anchored = list(zip(anchors([section.title for section in sections]), sections, strict=True))
+
     def rendered(uris: Sequence[str]) -> str:
-        return template.render(title=title, sections=sections, next_uri=iter(uris).__next__)
+        return template.render(title=title, sections=anchored, next_uri=iter(uris).__next__)
 
     without = len(rendered([""] * len(pictures)).encode())
     return rendered(embedded(pictures, largest - without))
+
+
+def anchors(titles: Sequence[str]) -> Iterator[str]:
+    """What links to a section: of its title what an address may hold, with a number where that was there before."""
+    taken = {"content"}
+    for title in titles:
+        words = re.sub(r"\W+", "-", title.lower()).strip("-") or "section"
+        numbered = (words if number == 1 else f"{words}-{number}" for number in itertools.count(1))
+        anchor = next(anchor for anchor in numbered if anchor not in taken)
+        taken.add(anchor)
+        yield anchor
 
 
 def _environment() -> jinja2.Environment:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segmentation.reports.blocks import Cell, Listing, Number, Table, Text, is_number
+from segmentation.reports.blocks import Cell, Listing, Number, Table, Text, cut, is_number
 from segmentation.reports.charts import Axis, Charts, Coordinate, Line, LineChart, ParallelCoordinates
 from segmentation.reports.evaluation import curve
 from segmentation.reports.page import Block, Section, page
@@ -40,9 +40,9 @@ def runs_page(
     """
     best_first = sorted(runs, key=lambda run: _rank(run.scores[monitor], mode))
     sections = [Section("Runs", list(_runs(best_first, monitor, shared, left_out)))]
-    courses = _courses(best_first, monitor)
+    courses = _courses(best_first, monitor, mode)
     if len(courses.axes) > 1 and len(runs) > 1:
-        told = f"Each line is a run, its colour says how it ranks by {monitor}: the bluer, the higher."
+        told = f"Each line is a run, its colour says how it ranks by {monitor}: the bluer, the better."
         sections.append(Section("Options against score", [Text(told), courses]))
     charts = [_curves(best_first, key, name) for key, name in CURVES if any(curve(run.history, key) for run in runs)]
     if charts:
@@ -69,7 +69,7 @@ def _runs(runs: Sequence[RunFacts], monitor: str, shared: Sequence[str], left_ou
             run.name,
             run.state,
             *(_score(name, run.scores[name]) for name in scores),
-            *(_cell(run.settings[name]) for name in settings),
+            *(_setting(run.settings[name]) for name in settings),
         ]
         for run in runs
     ]
@@ -84,17 +84,22 @@ def _score(name: str, value: float | None) -> Cell:
     return Number(value, "" if value is None else f"{value:.4f}") if "/" in name else _cell(value)
 
 
+def _setting(value: Value) -> Cell:
+    """`.inf` is a value like another."""
+    return _cell(value) if value is None or isinstance(value, str) or is_number(value) else f"{value:g}"
+
+
 def _cell(value: Value) -> Cell:
     if isinstance(value, str):
-        return value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
+        return cut(value, LONGEST)
     return Number(value, "" if value is None else f"{value:.4g}" if abs(value) < 1e4 else f"{value:.6g}")
 
 
-def _courses(runs: Sequence[RunFacts], monitor: str) -> ParallelCoordinates:
+def _courses(runs: Sequence[RunFacts], monitor: str, mode: str) -> ParallelCoordinates:
     options = [Coordinate(name, [run.settings[name] for run in runs]) for name in list(runs[0].settings)[:MOST_AXES]]
     ends = [score if score is not None and is_number(score) else None for score in (r.scores[monitor] for r in runs)]
     return ParallelCoordinates(
-        f"Options and {monitor}", [run.name for run in runs], [*options, Coordinate(monitor, ends)]
+        f"Options and {monitor}", [run.name for run in runs], [*options, Coordinate(monitor, ends)], mode == "min"
     )
 
 

@@ -18,10 +18,10 @@ from segmentation.apps.trained import classes_of
 from segmentation.errors import UserError
 from segmentation.metrics.kept import KeptCounts
 from segmentation.runtime.checkpoint import load_checkpoint, save_checkpoint
-from segmentation.runtime.files import read_json, write_json, write_text
+from segmentation.runtime.files import read_json, write_json
 from segmentation.runtime.run_folder import RunFolder
 from tests.conftest import Compose, Run
-from tests.counted import counted
+from tests.counted import counted, kept_in
 from tests.models.image.own_network import OwnNetwork
 
 NAMES = ("road", "tree", "car")
@@ -56,15 +56,6 @@ def evaluated(
     """A run folder with what a comparison reads."""
     counts = KeptCounts(tuple(keys), tuple(groups or keys), tuple(names), {"confusion": confusion(list(right), truth)})
     return kept_in(path, counts, config, evaluation, **result)
-
-
-def kept_in(path: Path, counts: KeptCounts, config: str = "seed: 0", evaluation: str = "val", **result: Any) -> Path:
-    folder = RunFolder(path)
-    write_text(folder.config, config)
-    counts.save(folder.evaluation / f"{evaluation}.npz")
-    told = {"metrics": {}, "checkpoint": "best.pt", "seconds": 4.0, "images_per_second": 10.0, **result}
-    write_json(folder.evaluation / f"{evaluation}.json", told)
-    return path
 
 
 @pytest.fixture
@@ -335,7 +326,7 @@ def test_latencies_of_other_devices_have_no_ratio(
 class Exhausting(OwnNetwork):
     """Needs more memory than there is."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
         raise torch.OutOfMemoryError
 
 
@@ -397,7 +388,7 @@ def read(path: Path, other: Path, evaluation: str = "val") -> ComparedRun:
 
 
 def test_pictures_are_made_as_the_evaluation_was(tmp_path: Path) -> None:
-    chosen = {"tile": [64, 64], "overlap": 0, "weights": "raw", "tta": {"flips": ["horizontal"]}, "root": "/data"}
+    chosen: dict[str, Any] = {"tile": [64, 64], "overlap": 0, "weights": "raw", "tta": {"flips": ["horizontal"]}, "root": "/data"}
     a = evaluated(tmp_path / "a", [0.8] * 40, checkpoint="before/it/was/moved/checkpoints/last.pt", **chosen)
     b = evaluated(tmp_path / "b", [0.8] * 40)
     asked, usual = options_of(read(a, b), "cpu", None), options_of(read(b, a), None, "/elsewhere")

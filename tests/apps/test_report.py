@@ -194,6 +194,43 @@ def test_nothing_to_read_is_an_error_in_one_line(
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("output=", "output=: expected the file that the page is to go to"),
+        ("outptu=x.html", "outptu=x.html: the only option is output=FILE.html"),
+        ("output=.", "output=.: expected the file that the page is to go to"),
+    ],
+)
+def test_an_impossible_option_is_one_line(
+    write: Write, word: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write("0")
+    with pytest.raises(SystemExit):
+        main([str(folder), word])
+    assert capsys.readouterr().err.startswith(f"error: {says}")
+    assert not (folder.parent / "report.html").exists()
+
+
+def test_a_run_named_twice_is_one_row(write: Write, tmp_path: Path) -> None:
+    write("0")
+    html = report([tmp_path / "sweep", tmp_path / "sweep" / "0", tmp_path / "sweep" / ".." / "sweep"], None).read_text()
+    assert "Runs: 1 finished." in html
+
+
+def test_folders_that_hold_runs_are_named(write: Write, tmp_path: Path) -> None:
+    write("0")
+    with pytest.raises(UserError, match=rf"RUNS={tmp_path} is no run folder .*; there are runs in {tmp_path}/sweep$"):
+        report([tmp_path], None)
+
+
+def test_a_monitor_that_is_no_text_is_a_damaged_summary(write: Write, tmp_path: Path) -> None:
+    write("0")
+    (write("1") / "summary.json").write_text(json.dumps({"ended": "all steps done", "monitor": 7}))
+    texts = Parsed(report([tmp_path / "sweep"], None).read_text()).texts
+    assert any("1/summary.json is damaged" in text for text in texts)
+
+
 def test_jobs_of_a_sweep_are_in_their_order(write: Write, tmp_path: Path) -> None:
     for name in ("10", "9", "named"):
         write(name)

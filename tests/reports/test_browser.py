@@ -6,16 +6,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from segmentation.apps.compare_page import compare_page
+from segmentation.apps.compared import grouped, read_compared
+from segmentation.apps.comparison import compared, notes_on_all
+from segmentation.apps.label_errors import label_errors_page
 from segmentation.reports.evaluation import evaluation_page
 from segmentation.reports.runs import RunFacts, runs_page
-from tests.reports.sample import CLASSES, evaluation_facts, history
+from tests.counted import counted, kept_in
+from tests.reports.sample import CLASSES, evaluation_facts, history, picture
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed: apt-get install chromium")
 
+PAGES = ("evaluation", "runs", "compare", "label-errors")
 Open = Callable[..., Any]
 DASH = "\N{EN DASH}"
 
@@ -30,7 +37,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of evaluation.html and runs.html."""
+    """A folder of the HTML files of `PAGES`."""
     folder = tmp_path_factory.mktemp("pages")
     (folder / "evaluation.html").write_text(evaluation_page(evaluation_facts()), encoding="utf-8")
     runs = [
@@ -39,7 +46,25 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     html = runs_page("Runs", runs, "val/mIoU", "max", ["model=unet"], ["run=3 is no run folder"])
     (folder / "runs.html").write_text(html, encoding="utf-8")
+    (folder / "compare.html").write_text(comparison_of(folder), encoding="utf-8")
+    drawn = [(f"{number}. image: labelled road", picture(np.random.default_rng(number))) for number in range(3)]
+    (folder / "label-errors.html").write_text(label_errors_page("CamVid", drawn), encoding="utf-8")
     return folder
+
+
+def comparison_of(folder: Path) -> str:
+    """Of runs whose names, options and costs take some room."""
+    runs = [
+        kept_in(
+            folder / f"2026-01-31_12-00-0{number}", counted(("road", "car"), right=right), f"weights: {'x' * 90}{right}"
+        )
+        for number, right in enumerate((0.7, 0.8))
+    ]
+    found, notes = read_compared([str(run) for run in runs], "val")
+    groups = grouped(found)
+    comparison = compared(*groups, 200, 0)
+    drawn = [("image_1", picture(np.random.default_rng(0)))]
+    return compare_page("val", groups, [comparison], [drawn], [*notes_on_all([comparison]), *notes])
 
 
 @pytest.fixture
@@ -76,11 +101,11 @@ def header(page: Any, caption: str, name: str) -> Any:
     )
 
 
-@pytest.mark.parametrize("name", ["evaluation", "runs"])
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_renders_in_the_scheme_that_is_asked_for(shown: Open, name: str, scheme: str) -> None:
     page = shown(name, color_scheme=scheme)
-    assert page.locator("h2").count() >= 3
+    assert page.locator("h2").count() >= (1 if name == "label-errors" else 3)
     assert (
         page.evaluate("getComputedStyle(document.body).backgroundColor")
         == {
@@ -90,7 +115,7 @@ def test_a_page_renders_in_the_scheme_that_is_asked_for(shown: Open, name: str, 
     )
 
 
-@pytest.mark.parametrize("name", ["evaluation", "runs"])
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_stands_out_from_what_is_behind_it(shown: Open, name: str, scheme: str) -> None:
     """WCAG 2.2 asks for a contrast of 4.5."""
@@ -230,10 +255,21 @@ def test_without_scripts_all_but_sorting_and_enlarging_is_there(shown: Open) -> 
     assert page.locator("svg path.line").first.is_visible()
 
 
-@pytest.mark.parametrize("name", ["evaluation", "runs"])
+@pytest.mark.parametrize("name", PAGES)
 def test_a_narrow_screen_scrolls_one_way_only(shown: Open, name: str) -> None:
     page = shown(name, viewport={"width": 360, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_scrolls_by_itself_has_a_name_and_takes_the_focus(shown: Open, name: str) -> None:
+    page = shown(name, viewport={"width": 360, "height": 700})
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll(".scroll:has(> table)")].filter((box) =>
+            box.scrollWidth > box.clientWidth
+            && !box.closest(".confusion") && !(box.tabIndex === 0 && box.ariaLabel)).map((box) => box.textContent)"""
+    )
+    assert unnamed == []
 
 
 def test_runs_sort_and_their_lines_are_told(shown: Open) -> None:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -118,6 +119,21 @@ def test_courses_cross_the_axes_at_their_values_the_best_above() -> None:
     assert drawn[1].path == "M75,322.0L225,322.0L375,322.0"
     assert drawn[2].path == "M75,62.0L225,62.0L375,62.0"
     assert drawn[0].path == "M75,192.0L225,322.0L375,346"
+
+
+def test_where_less_is_better_the_lowest_ranks_first_and_lies_above() -> None:
+    drawn = list(replace(parallel(), lower_is_better=True).drawn())
+    assert [(line.rank, line.words[0]) for line in drawn] == [(None, "b"), (50, "c"), (100, "a")]
+
+
+def test_what_is_not_finite_is_a_word_and_long_words_are_cut() -> None:
+    axes = [Coordinate("x", [1.0, math.inf]), Coordinate("y", ["a" * 30, "b"]), Coordinate("z", [1, 2])]
+    chart = ParallelCoordinates("", ["a", "b"], axes)
+    first, second, _ = chart.drawn_axes()
+    assert [text for _, text in first.ticks] == ["1", "inf"]
+    assert [text for _, text in second.ticks] == ["a" * 19 + "\N{HORIZONTAL ELLIPSIS}", "b"]
+    assert all("inf" not in line.path for line in chart.drawn())
+    assert "y " + "a" * 30 in next(iter(chart.drawn())).words
 
 
 def test_an_axis_of_numbers_and_words_lists_both() -> None:

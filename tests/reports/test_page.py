@@ -64,7 +64,13 @@ def test_bars_are_as_long_as_their_values() -> None:
         ("bar series-1", "width: 0.00%"),
     ]
     assert [span["style"] for span in found.of("span") if span.get("style")] == ["background: rgb(1, 2, 3)"]
-    assert {"train", "val", "two", "one", "none"} <= set(found.texts)
+    assert {"two", "one", "none"} <= set(found.texts)
+    assert found.texts.count("train") == 2, "in the legend and beside the bar"
+    assert found.texts.count("val") == 3
+
+
+def test_bars_of_one_series_do_not_repeat_its_name() -> None:
+    assert "IoU" not in parsed(Bars([("road", {"IoU": Bar(1, "one")})])).texts
 
 
 def test_bars_of_nothing_are_no_error() -> None:
@@ -116,6 +122,13 @@ def test_every_section_is_a_region_that_its_heading_names_and_the_contents_link_
     assert [section["aria-labelledby"] for section in found.of("section")] == anchors
     assert [link["href"] for link in found.of("a")] == ["#content", *(f"#{anchor}" for anchor in anchors)]
     assert len(found.of("main")) == 1
+
+
+def test_sections_of_titles_that_look_alike_have_their_own_anchors() -> None:
+    found = Parsed(page("", [Section(title, [Text("")]) for title in ("lr=0.1", "lr-0.1", "Content", "\N{EM DASH}")]))
+    anchors = [heading["id"] for heading in found.of("h2")]
+    assert anchors == ["lr-0-1", "lr-0-1-2", "content-2", "section"]
+    assert [link["href"] for link in found.of("a")][1:] == [f"#{anchor}" for anchor in anchors]
 
 
 def test_pictures_are_made_small_enough_for_the_page() -> None:
