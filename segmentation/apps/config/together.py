@@ -173,6 +173,16 @@ def benchmark_faults(content: Content) -> Iterator[str]:
             yield f"{limit}={shown(content[limit])} with benchmark={shown(timed)}{needed}"
 
 
+def export_faults(content: Content) -> Iterator[str]:
+    """What only ONNX has."""
+    if content.get("format") in ("onnx", "tensorrt"):
+        return
+    if content.get("precision") == "int8":
+        yield f"precision=int8 with format={shown(content['format'])}: int8 is for format=onnx; give fp32 or fp16"
+    if content.get("package") is True:
+        yield f"package=true with format={shown(content['format'])}: the package's example runs ONNX; give format=onnx"
+
+
 def from_counts_faults(content: Content) -> Iterator[str]:
     """What needs the model, of which from_counts has none."""
     for other in ("benchmark", "label_errors"):
