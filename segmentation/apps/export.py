@@ -54,9 +54,7 @@ def export_run(cfg: DictConfig) -> float:
     if cfg.package:
         refuse_unpackable(metadata)
     if metadata["confidence"] is None:
-        log.info(
-            "no confidence to recommend: that takes python evaluate.py run=%s (split val, checkpoint best)", cfg.run
-        )
+        log.info("no recommended confidence: it follows from evaluate.py run=%s, for the best checkpoint", cfg.run)
 
     proof_images = pictures.chosen(cfg.proof_images)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,7 @@ def quantise(source: Path, path: Path, pictures: Iterator[np.ndarray]) -> None:
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    class Pictures(CalibrationDataReader):  # type: ignore[misc]  # untyped
+    class Pictures(CalibrationDataReader):
         def get_next(self) -> dict[str, np.ndarray] | None:
             pixels = next(pictures, None)
             return None if pixels is None else {INPUT: pixels}

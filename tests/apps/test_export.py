@@ -23,7 +23,7 @@ from segmentation.runtime.checkpoint import load_checkpoint, save_checkpoint
 from segmentation.runtime.files import read_json, write_json
 from segmentation.runtime.run_folder import RunFolder
 from tests.apps.conftest import described
-from tests.conftest import ROOT, Compose, Run
+from tests.conftest import ROOT, Compose
 from tests.models.image.own_network import OwnNetwork
 
 Export = Callable[..., float]
@@ -239,12 +239,6 @@ def test_files_that_are_not_ours(scored: RunFolder, export: Export, tmp_path: Pa
     onnx.save(model, tmp_path / "foreign.onnx")
     with pytest.raises(UserError, match=r"export\.py did not write"):
         ExportedModel.open(tmp_path / "foreign.onnx")
-
-
-def test_the_command_line(scored: RunFolder, run_script: Run) -> None:
-    done = run_script("export.py", f"run={scored.path}", "formt=onnx")
-    assert done.returncode == 1
-    assert done.stderr == "error: formt: there is no such key; did you mean format?\n"
 
 
 def test_the_package_runs_by_itself(scored: RunFolder, composed: Compose, export: Export, tmp_path: Path) -> None:
