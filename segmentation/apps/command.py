@@ -136,9 +136,20 @@ def _alternatives(word: str) -> list[str]:
 
 def _faults_of_job(script: Path, overrides: Sequence[str]) -> list[str]:
     """Groups without a choice are left at their default and keys that Hydra refuses let in, then all is checked."""
-    from segmentation.apps.config.check import faults_in, faults_in_check, faults_in_compare, faults_in_evaluation
+    from segmentation.apps.config.check import (
+        faults_in,
+        faults_in_check,
+        faults_in_compare,
+        faults_in_evaluation,
+        faults_in_export,
+    )
 
-    others = {"evaluate": faults_in_evaluation, "check": faults_in_check, "compare": faults_in_compare}
+    others = {
+        "evaluate": faults_in_evaluation,
+        "check": faults_in_check,
+        "compare": faults_in_compare,
+        "export": faults_in_export,
+    }
     name, check = (script.stem, others[script.stem]) if script.stem in others else ("config", faults_in)
     groups = {path.name: path for path in (script.parent / "conf").iterdir() if path.is_dir()}
     without = [word for word in overrides if _key(word) in groups and not _names_choice(word, groups[_key(word)])]

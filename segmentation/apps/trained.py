@@ -1,6 +1,6 @@
 """A run folder opened again: its configuration with what the command line changes, its classes, and a model."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,7 @@ def open_run(cfg: DictConfig) -> tuple[RunFolder, DictConfig]:
     """The folder that `cfg.run` names and its configuration, on the device, in the precision and with the batch size
     that `cfg` asks for. Raises `UserError` for options that cannot be and for what is no run folder.
     """
-    if OmegaConf.is_missing(cfg, "run"):
-        raise UserError("run=FOLDER is needed: the run folder that train.py wrote, outputs/<experiment_name>/<date>")
-    raise_faults(faults_in_evaluation(cfg))
-    folder = RunFolder.existing(str(cfg.run))
-    run = read_written(folder.config, _read_config)
+    folder, run = open_run_as_it_was(cfg, faults_in_evaluation)
     trainer = {
         "trainer.device": cfg.device,
         "trainer.precision": cfg.precision,
@@ -57,6 +53,15 @@ def open_run(cfg: DictConfig) -> tuple[RunFolder, DictConfig]:
         if value is not None:
             OmegaConf.update(run, key, value)
     return folder, run
+
+
+def open_run_as_it_was(cfg: DictConfig, faults_in: Callable[[DictConfig], list[str]]) -> tuple[RunFolder, DictConfig]:
+    """The folder that `cfg.run` names and its configuration. Raises `UserError` for the faults that `cfg` has."""
+    if OmegaConf.is_missing(cfg, "run"):
+        raise UserError("run=FOLDER is needed: the run folder that train.py wrote, outputs/<experiment_name>/<date>")
+    raise_faults(faults_in(cfg))
+    folder = RunFolder.existing(str(cfg.run))
+    return folder, read_written(folder.config, _read_config)
 
 
 def classes_of(folder: RunFolder) -> Classes:

@@ -75,6 +75,15 @@ def calibration_error(counts: np.ndarray) -> np.ndarray:
     return ratio(np.abs(right - confidence * UNIT).sum(axis=-1), pixels.sum(axis=-1))
 
 
+def confidence_for(counts: np.ndarray, accuracy: float) -> float:
+    """The lowest edge of a bin above which at least `accuracy` of the pixels are right, of counts `[bins, 3]`; NaN
+    where there is none. Predictions with less confidence are better left open, or looked at.
+    """
+    pixels, right, _ = np.asarray(counts, np.float64)[::-1].cumsum(axis=0)[::-1].T
+    (enough,) = np.nonzero(ratio(right, pixels) >= accuracy)
+    return float(enough[0] / len(counts)) if len(enough) else nan
+
+
 @dataclass(frozen=True)
 class PixelSample:
     """Keeps the logits and targets of some pixels of each sample: `[B, pixels, C + 1]`, float32, the target last.

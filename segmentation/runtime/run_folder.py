@@ -71,6 +71,10 @@ class RunFolder:
     def evaluation(self) -> Path:
         return self.path / "evaluation"
 
+    @property
+    def export(self) -> Path:
+        return self.path / "export"
+
     def checkpoint(self, name: str) -> Path:
         """`last`, `best`, `average` or `epoch_007`: the file under checkpoints/."""
         return self.checkpoints / f"{name}.pt"

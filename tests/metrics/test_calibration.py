@@ -11,6 +11,7 @@ from segmentation.metrics.calibration import (
     ConfidenceHistogram,
     PixelSample,
     calibration_error,
+    confidence_for,
     fit_temperature,
     reliability,
     temperature_scaling,
@@ -216,3 +217,16 @@ def test_nothing_waits_for_the_device() -> None:
     logits, target = torch.randn(2, 3, 8, 8, device="meta"), torch.zeros(2, 8, 8, device="meta").byte()
     assert ConfidenceHistogram()(logits, target).shape == (2, 15, 3)
     assert PixelSample()(logits, target).shape == (2, 256, 4)
+
+
+def test_the_confidence_above_which_enough_is_right_by_hand() -> None:
+    """Of four bins: from the last up 9 of 10 are right, with the third 17 of 20, with the second 18 of 30."""
+    counts = np.array([[10, 0, 0], [10, 1, 0], [10, 8, 0], [10, 9, 0]])
+    assert confidence_for(counts, 0.9) == 0.75
+    assert confidence_for(counts, 0.85) == 0.5
+    assert confidence_for(counts, 0.86) == 0.75
+    assert confidence_for(counts, 0.1) == 0
+    assert np.isnan(confidence_for(counts, 0.95))
+    assert np.isnan(confidence_for(np.zeros((4, 3)), 0.5)), "nothing was counted"
+    empty_on_top = np.array([[10, 10, 0], [0, 0, 0]])
+    assert confidence_for(empty_on_top, 0.9) == 0

@@ -10,7 +10,14 @@ from omegaconf.errors import OmegaConfBaseException
 from segmentation.apps.config.content import Content
 from segmentation.apps.config.keys import key_faults, unknown_keys
 from segmentation.apps.config.losses import loss_faults, mask_faults, one_logit_faults
-from segmentation.apps.config.rules import CHECK_RULES, COMPARE_RULES, EVALUATION_RULES, RULES, value_faults
+from segmentation.apps.config.rules import (
+    CHECK_RULES,
+    COMPARE_RULES,
+    EVALUATION_RULES,
+    EXPORT_RULES,
+    RULES,
+    value_faults,
+)
 from segmentation.apps.config.together import (
     augmentation_faults,
     band_faults,
@@ -19,6 +26,7 @@ from segmentation.apps.config.together import (
     clip_faults,
     device_faults,
     either_or_faults,
+    export_faults,
     find_lr_faults,
     model_faults,
     monitor_faults,
@@ -78,6 +86,11 @@ def faults_in_compare(cfg: DictConfig) -> list[str]:
     return _told(cfg, _compare_faults)
 
 
+def faults_in_export(cfg: DictConfig) -> list[str]:
+    """Of export.py's options."""
+    return _told(cfg, _export_faults)
+
+
 def faults_in_check(cfg: DictConfig) -> list[str]:
     """Of check.py's options and of its data set."""
     return _told(cfg, _check_faults)
@@ -124,6 +137,13 @@ def _compare_faults(content: Content) -> Iterator[str]:
     yield from unknown_keys(content, "", {*COMPARE_RULES, "dataset"})
     yield from unknown_keys(content["dataset"], "dataset", {"root"})
     yield from value_faults(content, COMPARE_RULES, [path.split(".")[0] for path in COMPARE_RULES])
+
+
+def _export_faults(content: Content) -> Iterator[str]:
+    yield from unknown_keys(content, "", {*EXPORT_RULES, "dataset"})
+    yield from unknown_keys(content["dataset"], "dataset", {"root"})
+    yield from value_faults(content, EXPORT_RULES, [path.split(".")[0] for path in EXPORT_RULES])
+    yield from export_faults(content)
 
 
 def _check_faults(content: Content) -> Iterator[str]:

@@ -31,6 +31,7 @@ from segmentation.inference.augmented import FLIPS
 from segmentation.models.activation import ACTIVATIONS
 
 Rules = Mapping[str, tuple[Callable[[Any], bool], str]]
+FORMATS = ("onnx", "torch_export", "aot_inductor", "torchscript", "tensorrt")
 MIXES = ("mosaic", "cutmix", "classmix", "copy_paste")
 OWN_GROUP = "{pattern: NAME, lr or lr_multiplier: a number above 0, weight_decay: at least 0}"
 AT_LEAST_0 = "a whole number of at least 0"
@@ -170,6 +171,22 @@ COMPARE_RULES: Rules = {
     "seed": (whole(0), AT_LEAST_0),
     "device": (optional(is_device), "auto, cpu, cuda, cuda:N, or null"),
     "output": (is_text, "a folder"),
+    "dataset.root": (optional(is_text), "a folder, or null"),
+}
+EXPORT_RULES: Rules = {
+    "run": (lambda value: isinstance(value, str | int), "the run folder that train.py wrote"),
+    "checkpoint": (is_text, "best, last, average, epoch_XXX, or the path of a checkpoint"),
+    "weights": (one_of("ema", "raw"), "ema or raw"),
+    "format": (one_of(*FORMATS), f"one of {', '.join(FORMATS)}"),
+    "precision": (one_of("fp32", "fp16", "int8"), "fp32, fp16 or int8"),
+    "layout": (one_of("nhwc", "nchw"), "nhwc or nchw"),
+    "probabilities": (is_bool, "true or false"),
+    "opset": (whole(18), "a whole number of at least 18"),
+    "output": (optional(is_text), "the path of a file, or null"),
+    "proof_images": (whole(1), AT_LEAST_1),
+    "calibration_images": (whole(1), AT_LEAST_1),
+    "package": (is_bool, "true or false"),
+    "data_licence": (optional(is_text), "a text, or null"),
     "dataset.root": (optional(is_text), "a folder, or null"),
 }
 CHECK_RULES: Rules = {

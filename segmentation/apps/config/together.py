@@ -178,3 +178,13 @@ def either_or_faults(content: Content) -> Iterator[str]:
     for one, other in (("from_counts", "benchmark"), ("from_counts", "label_errors"), ("benchmark", "label_errors")):
         if content.get(one) is True and content.get(other) is True:
             yield f"{one}=true with {other}=true: each needs a command of its own"
+
+
+def export_faults(content: Content) -> Iterator[str]:
+    """What only ONNX has."""
+    if content.get("format") in ("onnx", "tensorrt"):
+        return
+    if content.get("precision") == "int8":
+        yield f"precision=int8 with format={shown(content['format'])}: int8 is for format=onnx; give fp32 or fp16"
+    if content.get("package") is True:
+        yield f"package=true with format={shown(content['format'])}: the package's example runs ONNX; give format=onnx"

@@ -70,9 +70,11 @@ class ImageModel(nn.Module):
         height, width = pixels.shape[-2:]
         unit = pixels * MAX_PIXEL if pixels.is_floating_point() else pixels
         normalised = (unit - self.shift) * self.scale
-        below, right = (torch.sym_max(-side % self.divisor, self.smallest - side) for side in (height, width))
+        tracing = torch.jit.is_tracing()
+        larger: Any = torch.maximum if tracing else torch.sym_max
+        below, right = (larger(-side % self.divisor, self.smallest - side) for side in (height, width))
         padding: Any = (0, right, 0, below)  # numbers, or symbols while it is exported
-        if torch.compiler.is_exporting() or any(padding):  # to ask would fix the answer in what is exported
+        if tracing or torch.compiler.is_exporting() or any(padding):  # to ask would fix the answer in what is exported
             normalised = F.pad(normalised, padding)
         outputs = self.network(normalised)
         if self.training and isinstance(outputs, Mapping) and len(outputs) > 1:
