@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -85,8 +86,8 @@ def prove(
     for picture in pictures:
         if not agreement:
             eager(picture.pixels), _shown(exported, picture)
-        expected, eager_seconds = _timed(lambda picture=picture: eager(picture.pixels))
-        given, exported_seconds = _timed(lambda picture=picture: _shown(exported, picture))
+        expected, eager_seconds = _timed(partial(eager, picture.pixels))
+        given, exported_seconds = _timed(partial(_shown, exported, picture))
         seconds.append((exported_seconds, eager_seconds))
         agreement[picture.name] = float((given == expected).mean()) if given.shape == expected.shape else 0.0
         if picture.truth is not None and given.shape == expected.shape:

@@ -62,7 +62,8 @@ def comparison_of(folder: Path) -> str:
     ]
     found, notes = read_compared([str(run) for run in runs], "val")
     groups = grouped(found)
-    comparison = compared(*groups, 200, 0)
+    baseline, other = groups
+    comparison = compared(baseline, other, 200, 0)
     drawn = [("image_1", picture(np.random.default_rng(0)))]
     return compare_page("val", groups, [comparison], [drawn], [*notes_on_all([comparison]), *notes])
 

@@ -70,7 +70,7 @@ class ImageModel(nn.Module):
         height, width = pixels.shape[-2:]
         unit = pixels * MAX_PIXEL if pixels.is_floating_point() else pixels
         normalised = (unit - self.shift) * self.scale
-        tracing = torch.jit.is_tracing()
+        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined]
         larger: Any = torch.maximum if tracing else torch.sym_max
         below, right = (larger(-side % self.divisor, self.smallest - side) for side in (height, width))
         padding: Any = (0, right, 0, below)  # numbers, or symbols while it is exported
