@@ -388,7 +388,13 @@ def read(path: Path, other: Path, evaluation: str = "val") -> ComparedRun:
 
 
 def test_pictures_are_made_as_the_evaluation_was(tmp_path: Path) -> None:
-    chosen: dict[str, Any] = {"tile": [64, 64], "overlap": 0, "weights": "raw", "tta": {"flips": ["horizontal"]}, "root": "/data"}
+    chosen: dict[str, Any] = {
+        "tile": [64, 64],
+        "overlap": 0,
+        "weights": "raw",
+        "tta": {"flips": ["horizontal"]},
+        "root": "/data",
+    }
     a = evaluated(tmp_path / "a", [0.8] * 40, checkpoint="before/it/was/moved/checkpoints/last.pt", **chosen)
     b = evaluated(tmp_path / "b", [0.8] * 40)
     asked, usual = options_of(read(a, b), "cpu", None), options_of(read(b, a), None, "/elsewhere")
