@@ -171,7 +171,7 @@ def _tell(record: Mapping[str, Any], path: Path) -> None:
         ["latency of the model, ms", f"{record['latency_ms_eager']:.1f}"],
         ["size, MB", f"{record['bytes'] / 1e6:.2f}"],
     ]
-    log.info("%s", table_text(f"{path}, proven on {record['proven_on']}", ["", record["runtime"]], rows))
+    log.info("%s", table_text(f"{path.name}, proven on {record['proven_on']}", ["", record["runtime"]], rows))
 
 
 def _add(record: Mapping[str, Any], path: Path) -> None:

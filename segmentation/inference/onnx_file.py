@@ -1,6 +1,7 @@
 """ONNX files: written by PyTorch's exporter for every size, quantised to int8, and sealed with what they are."""
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ QUANTISED = ("Conv", "ConvTranspose", "MatMul", "Gemm", "Add", "Relu", "MaxPool"
 def write_onnx(deployed: Deployed, example: Tensor, path: Path, opset: int) -> None:
     """By the dynamo exporter, with batch, height and width free; `example` is an input that shows how."""
     free = dict(zip(deployed.free_dimensions, ("batch", "height", "width"), strict=True))
+    for name in ("onnx_ir", "onnxscript"):  # they tell of every constant that they fold
+        logging.getLogger(name).setLevel(logging.WARNING)
     program = torch.onnx.export(
         deployed,
         (example,),
