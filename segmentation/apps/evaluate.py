@@ -61,7 +61,7 @@ def _from_counts(cfg: DictConfig, folder: RunFolder) -> float:
     if world_of_torchrun().size > 1:
         raise UserError("from_counts=true takes a moment in a single process: start it without torchrun")
     name = _result_name(cfg, folder)
-    about, losses = read_result(folder, name)
+    about, scores = read_result(folder, name)
     for option in ("boundary_width", "boundary_tolerance"):
         if about.get(option) != cfg[option]:
             raise UserError(
@@ -69,7 +69,7 @@ def _from_counts(cfg: DictConfig, folder: RunFolder) -> float:
                 "evaluate without from_counts"
             )
     summary = read_summary(folder, name, _result_name(cfg, folder, "val"), cfg.resamples, cfg.seed)
-    write_result(folder.evaluation / name, summary, about, losses)
+    write_result(folder.evaluation / name, summary, about, scores)
     if cfg.report:
         write_page(folder.evaluation / f"{name}.html", classes_of(folder), summary, about, {})
         log.info("the page has no pictures now: they need the model")
@@ -124,7 +124,7 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
     kept.save(stem.with_name(f"{stem.name}.npz"))
     val = kept if cfg.split == "val" else counts_of_val(folder, _result_name(cfg, folder, "val"))
     summary = Summary(kept, val, cfg.resamples, cfg.seed)
-    write_result(stem, summary, about, {name: value for name, value in scores.items() if name.split("/")[0] == "loss"})
+    write_result(stem, summary, about, scores)
     log.info("%s, epoch %d, %s weights -> %s.json, .npz", trained.path, trained.epoch, trained.weights, stem)
     _tell_agreement(summary.values["mIoU"], trained, cfg)
     predict = predictor(model, run, source, device, precision)

@@ -21,9 +21,13 @@ COUNTED = ("metrics", "intervals", "resampling", "confusion")
 AGAIN = "evaluate the run again to write it"
 
 
-def write_result(stem: Path, summary: Summary, about: Mapping[str, Any], losses: Mapping[str, float]) -> None:
-    """Tell the scores with their intervals and write `<stem>.json`; `about` says what was evaluated, and how."""
+def write_result(stem: Path, summary: Summary, about: Mapping[str, Any], scores: Mapping[str, float]) -> None:
+    """Tell the scores with their intervals and write `<stem>.json`; `about` says what was evaluated, and how.
+
+    Of `scores`, those that the evaluation had, the losses are taken, which no counts hold.
+    """
     split = about["split"]
+    losses = {name: value for name, value in scores.items() if name.split("/")[0] == "loss"}
     row = {f"{split}/{name}": value for name, value in {**losses, **summary.values}.items()}
     log.info("%s", class_table(row, split, summary.kept.names))
     log.info("%s", table_text(f"{split}, {about['images']} images", *headline_table(summary)))
@@ -46,14 +50,10 @@ def write_result(stem: Path, summary: Summary, about: Mapping[str, Any], losses:
 
 
 def read_result(folder: RunFolder, name: str) -> tuple[dict[str, Any], dict[str, float]]:
-    """What `evaluation/<name>.json` says of what was evaluated and how, and the losses, which no counts hold."""
+    """What `evaluation/<name>.json` says of what was evaluated, and the scores by their names without a split."""
     had = read_written(folder.evaluation / f"{name}.json", _read_result, AGAIN)
-    losses = {
-        key.removeprefix(f"{had['split']}/"): value
-        for key, value in had["metrics"].items()
-        if key.removeprefix(f"{had['split']}/").split("/")[0] == "loss"
-    }
-    return {key: value for key, value in had.items() if key not in COUNTED}, losses
+    scores = {key.removeprefix(f"{had['split']}/"): value for key, value in had["metrics"].items()}
+    return {key: value for key, value in had.items() if key not in COUNTED}, scores
 
 
 def read_summary(folder: RunFolder, name: str, val: str, number: int, seed: int) -> Summary:

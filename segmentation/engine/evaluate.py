@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from segmentation.data.batch import Batch
+from segmentation.engine.predictions import predictions
 from segmentation.losses.base import Loss
 from segmentation.metrics.segmentation import SegmentationMetric
-from segmentation.outputs import at_size_of
 from segmentation.runtime.device import Precision
 from segmentation.runtime.distributed import gather
 
@@ -34,7 +34,15 @@ def evaluate(
     """
 
     def own_part() -> tuple[LossMean, Any]:
-        losses = count(model, loader, loss, metric, device, precision, advance)
+        was_training = model.training
+        metric.reset()
+        losses = LossMean()
+        for batch, logits in predictions(model, loader, device, precision):
+            value = loss(logits, batch.target)
+            losses.add(value.total, value.parts, batch.size)
+            metric.update(logits, batch.target, batch.keys)
+            advance(1)
+        model.train(was_training)
         return losses.cpu(), metric.state()
 
     parts = gather(own_part)
@@ -45,33 +53,6 @@ def evaluate(
         losses.merge(part)
     metric.merge([state for _, state in parts])
     return {**losses.compute(), **metric.compute()}
-
-
-def count(
-    model: nn.Module,
-    loader: Iterable[Batch],
-    loss: Loss,
-    metric: SegmentationMetric,
-    device: torch.device,
-    precision: Precision,
-    advance: Callable[[int], None],
-) -> "LossMean":
-    """Bring what the model makes of the batches into the metric, which begins anew, and their losses into a mean."""
-    was_training = model.training
-    model.eval()
-    metric.reset()
-    losses = LossMean()
-    for batch in loader:
-        batch = batch.to(device)
-        with precision.autocast(device):
-            outputs = model(batch.inputs)
-        outputs = at_size_of(outputs, batch.target)
-        value = loss(outputs, batch.target)
-        losses.add(value.total, value.parts, batch.size)
-        metric.update(outputs, batch.target, batch.keys)
-        advance(1)
-    model.train(was_training)
-    return losses
 
 
 class LossMean:

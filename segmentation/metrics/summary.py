@@ -11,6 +11,7 @@ from segmentation.metrics.bootstrap import Interval, Resamples, intervals, resam
 from segmentation.metrics.boundary import BoundaryCounts
 from segmentation.metrics.by_sample import Counter
 from segmentation.metrics.calibration import (
+    ENOUGH,
     ConfidenceHistogram,
     PixelSample,
     TemperatureScaling,
@@ -21,8 +22,6 @@ from segmentation.metrics.kept_scores import kept_scores, scored_kept
 from segmentation.metrics.scores import Counts, scores_from, scores_over_images
 from segmentation.metrics.threshold import ForegroundHistogram, best_threshold, scores_at
 
-FITTED_TO = 50_000  # pixels are enough for a temperature
-
 
 def counters(classes: Classes, width: float, tolerance: float, samples: int) -> dict[str, Counter]:
     """What `Summary` reads beside the confusion, of so many samples; `width` and `tolerance` as in `BoundaryCounts`."""
@@ -30,7 +29,7 @@ def counters(classes: Classes, width: float, tolerance: float, samples: int) -> 
     counted: dict[str, Counter] = {
         "boundary": BoundaryCounts(void, width, tolerance),
         "confidence": ConfidenceHistogram(void),
-        "pixels": PixelSample(void, min(256, -(-FITTED_TO // max(samples, 1)))),
+        "pixels": PixelSample(void, min(256, -(-ENOUGH // max(samples, 1)))),
     }
     return counted | ({"foreground": ForegroundHistogram(void)} if len(classes) == 2 else {})
 
@@ -87,7 +86,7 @@ class Summary:
         if self.val is None:
             return None
         fitted = temperature_scaling(self.val.arrays["pixels"])
-        return temperature_scaling(self.kept.arrays["pixels"], fitted.temperature)
+        return fitted if self.val is self.kept else temperature_scaling(self.kept.arrays["pixels"], fitted.temperature)
 
     @cached_property
     def _counts(self) -> Counts:

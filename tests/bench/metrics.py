@@ -18,7 +18,7 @@ from segmentation.metrics.kept import KeptCounts
 from segmentation.metrics.segmentation import confusion_counts
 from segmentation.metrics.summary import Summary, counters
 from segmentation.outputs import labels_from
-from segmentation.runtime.device import choose_device, choose_precision, describe_device
+from segmentation.runtime.device import choose_device, choose_precision, describe_device, synchronize
 
 BATCH, SIZE, NUM_CLASSES, ROUNDS = 4, (512, 1024), 19, 9
 IMAGES, RESAMPLED_CLASSES, RESAMPLES = 1000, 20, 2000
@@ -49,11 +49,6 @@ def medians(work: dict[str, Callable[[], object]], device: torch.device) -> dict
             synchronize(device)
             taken[name].append(1000 * (time.perf_counter() - start))
     return {name: statistics.median(values[1:]) for name, values in taken.items()}  # the first is a warm-up
-
-
-def synchronize(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
 
 
 def seconds_of_resampling() -> float:

@@ -5,22 +5,13 @@ import pytest
 
 from segmentation.inference.crf import DenseCRF
 from segmentation.inference.postprocessing import PostProcessing
-
-IGNORED = 255
-
-
-def drawn(*rows: str) -> np.ndarray:
-    return np.array([[int(sign) for sign in row] for row in rows])
+from tests.inference.label_pictures import IGNORED, drawn, shown
 
 
 def said(labels: np.ndarray, probability: float | np.ndarray = 0.8, num_classes: int = 3) -> np.ndarray:
     """Probabilities `[C, H, W]`: this one for the class in `labels`, the rest shared by the others."""
     other = (1 - np.asarray(probability)) / (num_classes - 1)
     return np.where(np.arange(num_classes)[:, None, None] == labels, probability, other).astype(np.float32)
-
-
-def shown(labels: np.ndarray) -> list[str]:
-    return ["".join("x" if value == IGNORED else str(value) for value in row) for row in labels.tolist()]
 
 
 PICTURE = drawn(

@@ -8,17 +8,9 @@ import pytest
 from scipy import ndimage
 
 from segmentation.inference.regions import closed, largest_alone, opened, without_holes, without_specks
+from tests.inference.label_pictures import IGNORED, drawn, shown
 
-IGNORED = 255
 ANY = float("inf")
-
-
-def drawn(*rows: str) -> np.ndarray:
-    return np.array([[IGNORED if sign == "x" else int(sign) for sign in row] for row in rows], np.uint8)
-
-
-def shown(labels: np.ndarray) -> list[str]:
-    return ["".join("x" if value == IGNORED else str(value) for value in row) for row in labels.tolist()]
 
 
 SPECKS = drawn(
