@@ -57,7 +57,7 @@ compare: $(VENV)/.installed  ## evaluated runs, the first is the baseline: make 
 	$(BIN)/python compare.py "runs=[$(shell echo $(RUNS) | tr ' ' ,)]" $(ARGS)
 
 report: $(VENV)/.installed  ## one page over many runs, or a sweep: make report RUNS="outputs/default/*" ARGS=output=FILE.html
-	$(BIN)/python -m segmentation.apps.report $(RUNS) $(ARGS)
+	$(BIN)/python -m segmentation.apps.comparison.report $(RUNS) $(ARGS)
 
 check: $(VENV)/.installed  ## of a data set: make check ARGS="dataset=david dataset.root=PATH"
 	$(BIN)/python check.py $(ARGS)

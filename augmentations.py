@@ -9,7 +9,7 @@ from segmentation.apps.command import one_line_errors, run_task
 @one_line_errors
 @hydra.main(version_base="1.3", config_path="conf", config_name="augmentations")
 def main(cfg: DictConfig) -> None:
-    from segmentation.apps.augmentations import draw_augmentations
+    from segmentation.apps.dataset.augmentations import draw_augmentations
 
     run_task(draw_augmentations, cfg)
 

@@ -9,7 +9,7 @@ from segmentation.apps.command import one_line_errors, run_task
 @one_line_errors
 @hydra.main(version_base="1.3", config_path="conf", config_name="check")
 def main(cfg: DictConfig) -> None:
-    from segmentation.apps.check import check
+    from segmentation.apps.dataset.check import check
 
     run_task(check, cfg)
 

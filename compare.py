@@ -9,7 +9,7 @@ from segmentation.apps.command import one_line_errors, run_task
 @one_line_errors
 @hydra.main(version_base="1.3", config_path="conf", config_name="compare")
 def main(cfg: DictConfig) -> None:
-    from segmentation.apps.compare import compare
+    from segmentation.apps.comparison.compare import compare
 
     run_task(compare, cfg)
 

@@ -9,8 +9,8 @@ from segmentation.apps.command import one_line_errors, run_task
 @one_line_errors
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
 def main(cfg: DictConfig) -> float:
-    from segmentation.apps.benchmark import benchmark_run
-    from segmentation.apps.evaluate import evaluate_run
+    from segmentation.apps.evaluation.benchmark import benchmark_run
+    from segmentation.apps.evaluation.evaluate import evaluate_run
 
     value: float = run_task(benchmark_run if cfg.benchmark is True else evaluate_run, cfg)
     return value

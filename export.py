@@ -9,7 +9,7 @@ from segmentation.apps.command import one_line_errors, run_task
 @one_line_errors
 @hydra.main(version_base="1.3", config_path="conf", config_name="export")
 def main(cfg: DictConfig) -> float:
-    from segmentation.apps.export import export_run
+    from segmentation.apps.export.export import export_run
 
     value: float = run_task(export_run, cfg)
     return value

@@ -9,7 +9,7 @@ from segmentation.apps.command import one_line_errors, run_task
 @one_line_errors
 @hydra.main(version_base="1.3", config_path="conf", config_name="schedule")
 def main(cfg: DictConfig) -> None:
-    from segmentation.apps.schedule import draw_rates
+    from segmentation.apps.training.schedule import draw_rates
 
     run_task(draw_rates, cfg)
 

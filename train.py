@@ -11,7 +11,7 @@ def task(cfg: DictConfig) -> float | None:
 
     from hydra.core.hydra_config import HydraConfig
 
-    from segmentation.apps.train import train
+    from segmentation.apps.training.train import train
 
     folder, here = Path(HydraConfig.get().runtime.output_dir), Path.cwd()
     return train(cfg, folder.relative_to(here) if folder.is_relative_to(here) else folder)

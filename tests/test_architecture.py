@@ -16,6 +16,13 @@ FLOORS = {
     "engine": 2,
     **dict.fromkeys(("build", "apps"), 3),
 }
+COMMANDS = {  # a folder of apps, and which others it may know
+    "config": set(),
+    "runs": {"config"},
+    "dataset": {"config"},
+    "training": {"config", "dataset"},
+    **{name: {"config", "runs"} for name in ("evaluation", "comparison", "export")},
+}
 KINDS = {"image", "mesh", "instance"}
 
 
@@ -47,6 +54,14 @@ def test_imports_go_down(path: Path) -> None:
             assert own[0] == parts[1], f"{own[0]} and {parts[1]} are side by side"
         kinds = KINDS & set(own[:2]), KINDS & set(parts[1:3])
         assert not (all(kinds) and kinds[0] != kinds[1]), f"{module} is another kind of data"
+
+
+def test_commands_do_not_know_each_other() -> None:
+    for path in FILES:
+        own = name_of(path)
+        if own[0:1] == ("apps",) and len(own) > 2:
+            there = {module.split(".")[2] for module in imports_of(path) if module.startswith("segmentation.apps.")}
+            assert not (there & COMMANDS.keys()) - COMMANDS[own[1]] - {own[1]}, path
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: "/".join(name_of(path)) or "segmentation")

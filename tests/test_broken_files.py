@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segmentation.apps.train import train
+from segmentation.apps.training.train import train
 from segmentation.errors import UserError
 from tests.conftest import Compose
 

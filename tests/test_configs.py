@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from segmentation.apps.config.check import check_config, faults_in
 from segmentation.apps.config.rules import RULES
-from segmentation.apps.train import train
+from segmentation.apps.training.train import train
 from segmentation.build.make import make
 from segmentation.errors import UserError
 from segmentation.runtime.files import read_json

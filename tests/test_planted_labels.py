@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from segmentation.apps.evaluate import evaluate_run
-from segmentation.apps.train import train
-from segmentation.apps.trained import classes_of
+from segmentation.apps.evaluation.evaluate import evaluate_run
+from segmentation.apps.runs.opened import classes_of
+from segmentation.apps.training.train import train
 from segmentation.runtime.run_folder import RunFolder
 from tests.conftest import Compose
 from tests.data.image.david_files import SHARED_DATA

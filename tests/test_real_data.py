@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from segmentation.apps.evaluate import evaluate_run
-from segmentation.apps.train import train
+from segmentation.apps.evaluation.evaluate import evaluate_run
+from segmentation.apps.training.train import train
 from segmentation.runtime.files import read_json
 from segmentation.runtime.run_folder import RunFolder
 from tests.conftest import ROOT, SMALL, Compose

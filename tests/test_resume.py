@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from segmentation.apps.train import train
+from segmentation.apps.training.train import train
 from segmentation.errors import UserError
 from segmentation.runtime.checkpoint import load_checkpoint
 from segmentation.runtime.files import read_json

@@ -10,8 +10,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from segmentation.apps.evaluate import evaluate_run
-from segmentation.apps.train import train
+from segmentation.apps.evaluation.evaluate import evaluate_run
+from segmentation.apps.training.train import train
 from segmentation.errors import UserError
 from segmentation.runtime.checkpoint import load_checkpoint
 from segmentation.runtime.files import read_json

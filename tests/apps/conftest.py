@@ -6,8 +6,8 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from segmentation.apps.train import write_description
-from segmentation.apps.trained import read_classes
+from segmentation.apps.runs.opened import read_classes
+from segmentation.apps.training.train import write_description
 from segmentation.build.data import build_source, build_split, sample_keys
 from segmentation.build.model import build_model
 from segmentation.build.training import build_options

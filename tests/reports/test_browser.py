@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segmentation.apps.compare_page import compare_page
-from segmentation.apps.compared import grouped, read_compared
-from segmentation.apps.comparison import compared, notes_on_all
-from segmentation.apps.label_errors import label_errors_page
+from segmentation.apps.comparison.compared import grouped
+from segmentation.apps.comparison.difference import compared, notes_on_all
+from segmentation.apps.comparison.page import compare_page
+from segmentation.apps.comparison.read import read_compared
+from segmentation.apps.evaluation.label_errors import label_errors_page
 from segmentation.reports.evaluation import evaluation_page
 from segmentation.reports.runs import RunFacts, runs_page
 from tests.counted import counted, kept_in

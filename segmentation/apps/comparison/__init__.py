@@ -1,0 +1,1 @@
+"""compare.py, and the page over many runs."""

@@ -1,0 +1,1 @@
+"""check.py and augmentations.py: data, before it costs a run."""
