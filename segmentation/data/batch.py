@@ -1,24 +1,29 @@
 """A batch: what the loop passes along without opening it."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+Inputs = Any  # a tensor, or a named tuple of tensors and None
+
 
 class Batch(NamedTuple):
-    """`inputs` is what the model takes, `target` `[B, *S]` what loss and metric take, `keys` name the samples, `bad`
-    tells of each that could not be read and was replaced.
+    """`inputs` is what the model takes, a tensor or a named tuple of tensors (None: there is no such), `target`
+    `[B, *S]` what loss and metric take, `keys` name the samples, `bad` tells of each that could not be read and was
+    replaced.
 
-    Targets travel in the smallest type that holds them and become int64 on the device. DataLoader pins a named tuple
-    by itself.
+    `weights` `[B, *S]`, int64, is how much each place counts in scores by weight: the area of a face in mm2. None: all
+    places are alike. Targets travel in the smallest type that holds them and become int64 on the device. DataLoader
+    pins named tuples by itself.
     """
 
-    inputs: Tensor
+    inputs: Inputs
     target: Tensor
     keys: tuple[str, ...]
     bad: tuple[str, ...] = ()
+    weights: Tensor | None = None
 
     @property
     def size(self) -> int:
@@ -29,10 +34,20 @@ class Batch(NamedTuple):
         """Each sample as a batch of its own."""
         for place in range(self.size):
             only = slice(place, place + 1)
-            yield Batch(self.inputs[only], self.target[only], self.keys[only])
+            inputs, weights = (_each(part, lambda tensor: tensor[only]) for part in (self.inputs, self.weights))
+            yield Batch(inputs, self.target[only], self.keys[only], weights=weights)
 
     def to(self, device: torch.device) -> "Batch":
         """Copies do not wait for the device where the memory is pinned."""
-        inputs = self.inputs.to(device, non_blocking=True)
-        target = self.target.to(device, non_blocking=True)
-        return self._replace(inputs=inputs, target=target.long())
+        inputs, target, weights = (
+            _each(part, lambda tensor: tensor.to(device, non_blocking=True))
+            for part in (self.inputs, self.target, self.weights)
+        )
+        return self._replace(inputs=inputs, target=target.long(), weights=weights)
+
+
+def _each(part: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """`change` made to a tensor, or to each in a named tuple."""
+    if part is None or isinstance(part, Tensor):
+        return None if part is None else change(part)
+    return type(part)(*(_each(inner, change) for inner in part))

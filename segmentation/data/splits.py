@@ -2,12 +2,14 @@
 samples of one group are near copies of each other: a split through a group would test on what was trained on.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from segmentation.errors import UserError, gathered
 from segmentation.runtime.files import read_json, write_json
@@ -36,6 +38,24 @@ class Parted(Grouped, Protocol):
 
 
 Sample = TypeVar("Sample", bound=Grouped)
+GroupedSample = TypeVar("GroupedSample", bound=Any)  # a dataclass that is `Grouped`
+
+
+def grouped(samples: Sequence[GroupedSample], pattern: str | None) -> tuple[list[GroupedSample], list[str]]:
+    """The samples with the group that the first pair of parentheses in `pattern` finds in their keys, and as faults
+    the keys in which it finds nothing. Without a pattern they stay as they are. Raises `UserError` for a bad pattern.
+    """
+    if pattern is None:
+        return list(samples), []
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"dataset.group={pattern} is no regular expression ({error})") from error
+    if not expression.groups:
+        raise UserError(f"dataset.group={pattern}: put what names the group into parentheses, like (.*)_[0-9]+")
+    matches = [(sample, expression.search(sample.key)) for sample in samples]
+    faults = [f"{sample.key}: dataset.group={pattern} does not fit" for sample, match in matches if not match]
+    return [replace(sample, group=match[1] or sample.key) for sample, match in matches if match], faults
 
 
 def split_samples(samples: Sequence[Parted], shares: Mapping[str, Share], seed: int) -> Split:

@@ -1,5 +1,8 @@
+from typing import NamedTuple
+
 import pytest
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from segmentation.data.batch import Batch
@@ -42,3 +45,40 @@ def test_the_singles_of_a_batch_are_its_samples() -> None:
     assert [single.keys for single in singles] == [("a",), ("b",)]
     assert torch.equal(torch.cat([single.inputs for single in singles]), inputs)
     assert torch.equal(torch.cat([single.target for single in singles]), target)
+
+
+class Parts(NamedTuple):
+    points: Tensor
+    mask: Tensor
+    colors: Tensor | None = None
+
+
+def several() -> Batch:
+    inputs = Parts(torch.arange(12.0).view(2, 3, 2), torch.ones(2, 3, dtype=torch.bool))
+    target = torch.arange(6, dtype=torch.uint8).view(2, 3)
+    return Batch(inputs, target, ("a", "b"), weights=torch.arange(6).view(2, 3) * 10)
+
+
+def test_inputs_of_several_tensors_move_and_come_apart_together() -> None:
+    batch = several()
+    moved = batch.to(torch.device("cpu"))
+    assert isinstance(moved.inputs, Parts)
+    assert torch.equal(moved.inputs.points, batch.inputs.points)
+    assert moved.inputs.colors is None
+    singles = list(batch.singles())
+    assert [single.inputs.points.tolist() for single in singles] == batch.inputs.points[:, None].tolist()
+    assert [single.inputs.mask.shape for single in singles] == [(1, 3)] * 2
+    assert [single.inputs.colors for single in singles] == [None] * 2
+    assert [None if single.weights is None else single.weights.tolist() for single in singles] == [
+        [[0, 10, 20]],
+        [[30, 40, 50]],
+    ]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="pinned memory needs a GPU")
+def test_all_of_several_tensors_are_pinned() -> None:
+    loader: DataLoader[Batch] = DataLoader([0], collate_fn=lambda _: several(), pin_memory=True)  # type: ignore[arg-type]
+    batch = next(iter(loader))
+    assert isinstance(batch.inputs, Parts)
+    assert batch.weights is not None
+    assert batch.inputs.points.is_pinned() and batch.inputs.mask.is_pinned() and batch.weights.is_pinned()

@@ -1,7 +1,7 @@
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from segmentation.build.data import build_split, sample_keys, write_split_file
 from segmentation.data.image.layouts.david import david
 from segmentation.data.image.source import ImageSource
-from segmentation.data.splits import Share, assign, read_split, split_groups, split_samples, write_split
+from segmentation.data.splits import Share, assign, grouped, read_split, split_groups, split_samples, write_split
 from segmentation.errors import UserError
 from tests.data.image.david_files import ENTRIES, write_david
 
@@ -367,3 +367,27 @@ def test_a_split_file_comes_before_the_parts_of_the_data(source: ImageSource, tm
     assert json.loads(path.read_text()) == sample_keys(parts)
     write_split(path, {"train": ["Video_001"], "val": ["Video_002"]})
     assert groups(dataset(split_file=str(path)), declared) == {"train": ["Video_001"], "val": ["Video_002"], "test": []}
+
+
+@dataclass(frozen=True)
+class Alone:
+    key: str
+    group: str
+
+
+def alone(*keys: str) -> list[Alone]:
+    return [Alone(key, key) for key in keys]
+
+
+def test_the_parentheses_of_a_pattern_name_the_group() -> None:
+    found, faults = grouped(alone("train/a_1", "train/a_2", "b"), r"([^/]+)_\d+$")
+    assert [(sample.key, sample.group) for sample in found] == [("train/a_1", "a"), ("train/a_2", "a")]
+    assert faults == [r"b: dataset.group=([^/]+)_\d+$ does not fit"]
+    assert grouped(alone("b"), None) == (alone("b"), [])
+
+
+@pytest.mark.parametrize(("pattern", "named"), [("(", "no regular expression"), (".*_", "parentheses")])
+def test_a_pattern_that_names_no_group_is_told(pattern: str, named: str) -> None:
+    with pytest.raises(UserError, match=named) as error:
+        grouped(alone("a"), pattern)
+    assert "\n" not in str(error.value)

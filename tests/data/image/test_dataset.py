@@ -209,7 +209,7 @@ def items_of(*sizes: Size) -> list[ImageItem]:
 
 def test_a_batch_holds_bytes_by_channel_and_the_keys() -> None:
     items = items_of((4, 6), (4, 6))
-    inputs, target, keys, _ = batch = collate(items)
+    inputs, target, keys, *_ = batch = collate(items)
     assert isinstance(batch, Batch)
     assert (inputs.dtype, target.dtype) == (torch.uint8, torch.uint8)
     assert (inputs.shape, target.shape) == ((2, 3, 4, 6), (2, 4, 6))

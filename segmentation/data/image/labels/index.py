@@ -10,10 +10,10 @@ import numpy as np
 from segmentation.classes import Classes
 from segmentation.data.image.labels.palette import check_8_bits
 from segmentation.data.image.source import StoredValue
+from segmentation.data.remap import Remap
 from segmentation.errors import UserError
 
 NUMBERS = 2**16  # what a mask of 16 bits can hold
-Remap = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,18 @@ from typing import Any
 
 from segmentation.classes import Classes
 from segmentation.data.class_list import Spec, class_list
-from segmentation.data.image.labels.index import NUMBERS, BinaryDecoder, IndexDecoder, Remap
+from segmentation.data.image.labels.index import NUMBERS, BinaryDecoder, IndexDecoder
 from segmentation.data.image.labels.palette import PaletteDecoder
 from segmentation.data.image.labels.per_class import paintings, per_class_labels
 from segmentation.data.image.labels.pictures import PictureLabels
 from segmentation.data.image.labels.regions import MaskFile, Region
 from segmentation.data.image.layouts.pairing import fitting, pictures
 from segmentation.data.image.source import ImageSample, Labels
+from segmentation.data.remap import Remap, remapped
 from segmentation.errors import UserError, near
 
 FORMATS = ("index", "palette", "binary", "per_class")
-VOID, IGNORE = "void", "ignore"
+VOID = "void"
 
 
 @dataclass(frozen=True)
@@ -86,18 +87,4 @@ class MaskOptions:
         ids = self._ids(stored)
         if self.remap is None:
             return tuple(enumerate(ids.values())) if self.ignore_void else ()
-        meaning: dict[int | str, str] = {name: name for name in (*stored.names, IGNORE)}
-        meaning |= enumerate(stored.names)
-        wrong = [
-            f"{number}: {target}"
-            for number, target in self.remap.items()
-            if not (str(number).isdigit() and int(number) < NUMBERS and target in meaning)
-        ]
-        if wrong:
-            raise UserError(
-                f"dataset.remap has {', '.join(wrong)}: expected {{number in the masks: class}}, the class by its id "
-                f"or name, or ignore; the classes are 0 to {len(stored) - 1}, {', '.join(stored.names)}"
-            )
-        return tuple(
-            (int(number), ids.get(meaning[target], stored.ignore_index)) for number, target in self.remap.items()
-        )
+        return remapped(self.remap, ids, stored.ignore_index, range(NUMBERS))

@@ -11,7 +11,9 @@ from segmentation.data.class_list import Spec
 from segmentation.data.faults import counted
 from segmentation.data.image.files import Size
 from segmentation.data.image.labels.regions import PaintedLabels, Painting, Region, Shape, painted_labels
-from segmentation.data.image.layouts.pairing import PART_WORDS, accepted, data_folder, grouped
+from segmentation.data.folders import PART_WORDS, data_folder
+from segmentation.data.image.layouts.pairing import accepted
+from segmentation.data.splits import grouped
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource, measured
 from segmentation.data.polygons import TOLERANCE, Polygons, overhang, ring_of
 from segmentation.data.run_lengths import RunLengths

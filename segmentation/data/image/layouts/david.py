@@ -12,7 +12,8 @@ from pathlib import Path
 from segmentation.data.class_list import Spec
 from segmentation.data.image.files import SUFFIXES
 from segmentation.data.image.labels.masks import MaskOptions
-from segmentation.data.image.layouts.pairing import find_folder, finished, folders, paired, pictures
+from segmentation.data.folders import find_folder, folders
+from segmentation.data.image.layouts.pairing import finished, paired, pictures
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.errors import UserError
 

@@ -12,15 +12,8 @@ from pathlib import Path
 from segmentation.data.class_list import Spec
 from segmentation.data.image.labels.per_class import painting
 from segmentation.data.image.labels.regions import MaskFile, Region, painted_labels
-from segmentation.data.image.layouts.pairing import (
-    PART_WORDS,
-    data_folder,
-    find_folder,
-    finished,
-    folders,
-    pictures,
-    stem_below,
-)
+from segmentation.data.folders import PART_WORDS, data_folder, find_folder, folders, stem_below
+from segmentation.data.image.layouts.pairing import finished, pictures
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.errors import UserError
 

@@ -13,7 +13,8 @@ from segmentation.data.class_list import Spec
 from segmentation.data.faults import refuse
 from segmentation.data.image.files import SUFFIXES
 from segmentation.data.image.labels.masks import MaskOptions
-from segmentation.data.image.layouts.pairing import composed, data_folder, finished, fitting, pictures, stem_below
+from segmentation.data.folders import composed, data_folder, stem_below
+from segmentation.data.image.layouts.pairing import finished, fitting, pictures
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.data.splits import SPLITS
 from segmentation.errors import UserError
