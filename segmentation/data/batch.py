@@ -1,6 +1,7 @@
 """A batch: what the loop passes along without opening it."""
 
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import torch
@@ -34,7 +35,7 @@ class Batch(NamedTuple):
         """Each sample as a batch of its own."""
         for place in range(self.size):
             only = slice(place, place + 1)
-            inputs, weights = (_each(part, lambda tensor: tensor[only]) for part in (self.inputs, self.weights))
+            inputs, weights = (_each(part, itemgetter(only)) for part in (self.inputs, self.weights))
             yield Batch(inputs, self.target[only], self.keys[only], weights=weights)
 
     def to(self, device: torch.device) -> "Batch":

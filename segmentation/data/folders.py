@@ -76,5 +76,3 @@ def composed(name: str) -> str:
 def stem_below(path: Path, folder: Path) -> str:
     """`sub/0001` of `folder/sub/0001.png`."""
     return path.relative_to(folder).with_suffix("").as_posix()
-
-

@@ -81,4 +81,6 @@ def test_all_of_several_tensors_are_pinned() -> None:
     batch = next(iter(loader))
     assert isinstance(batch.inputs, Parts)
     assert batch.weights is not None
-    assert batch.inputs.points.is_pinned() and batch.inputs.mask.is_pinned() and batch.weights.is_pinned()
+    assert batch.inputs.points.is_pinned()
+    assert batch.inputs.mask.is_pinned()
+    assert batch.weights.is_pinned()

@@ -1,8 +1,6 @@
 """One look at every image: whether it can be read, its size, and what tells copies of it."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -17,7 +15,6 @@ from segmentation.data.image.files import Size
 from segmentation.data.image.scan import look_at_all
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.kept import keep_arrays, read_arrays
-from segmentation.errors import UserError
 
 DIGEST_BYTES = 16
 HASH_BYTES = 8

@@ -8,8 +8,8 @@ recording (0001TP) are 1/30 to 1 s apart and near copies; the tutorial's train a
 """
 
 from segmentation.data.class_list import Spec
-from segmentation.data.image.labels.masks import MaskOptions
 from segmentation.data.folders import data_folder, find_folder
+from segmentation.data.image.labels.masks import MaskOptions
 from segmentation.data.image.layouts.pairing import finished, paired, pictures
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.data.splits import SPLITS

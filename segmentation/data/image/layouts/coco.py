@@ -9,15 +9,14 @@ from typing import Any
 
 from segmentation.data.class_list import Spec
 from segmentation.data.faults import counted
+from segmentation.data.folders import PART_WORDS, data_folder
 from segmentation.data.image.files import Size
 from segmentation.data.image.labels.regions import PaintedLabels, Painting, Region, Shape, painted_labels
-from segmentation.data.folders import PART_WORDS, data_folder
 from segmentation.data.image.layouts.pairing import accepted
-from segmentation.data.splits import grouped
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource, measured
 from segmentation.data.polygons import TOLERANCE, Polygons, overhang, ring_of
 from segmentation.data.run_lengths import RunLengths
-from segmentation.data.splits import SPLITS
+from segmentation.data.splits import SPLITS, grouped
 from segmentation.errors import UserError, gathered
 from segmentation.runtime.console import progress_bar
 from segmentation.runtime.files import read_json

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segmentation.data.class_list import Spec
+from segmentation.data.folders import find_folder, folders
 from segmentation.data.image.files import SUFFIXES
 from segmentation.data.image.labels.masks import MaskOptions
-from segmentation.data.folders import find_folder, folders
 from segmentation.data.image.layouts.pairing import finished, paired, pictures
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.errors import UserError

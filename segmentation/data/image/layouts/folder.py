@@ -13,8 +13,8 @@ from pathlib import Path
 
 from segmentation.classes import Classes
 from segmentation.data.class_list import Spec
-from segmentation.data.image.labels.masks import MaskOptions
 from segmentation.data.folders import PART_WORDS, Found, data_folder, find_folder, folders
+from segmentation.data.image.labels.masks import MaskOptions
 from segmentation.data.image.layouts.pairing import finished, fitting, paired, pictures
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.errors import UserError

@@ -15,9 +15,9 @@ from typing import Any
 from segmentation.classes import Classes
 from segmentation.data.class_list import Spec
 from segmentation.data.faults import counted, refuse
+from segmentation.data.folders import PART_WORDS, data_folder, stem_below
 from segmentation.data.image.labels.masks import MaskOptions
 from segmentation.data.image.labels.per_class import BACKGROUND, painting
-from segmentation.data.folders import PART_WORDS, data_folder, stem_below
 from segmentation.data.image.layouts.pairing import finished
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.errors import UserError

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from segmentation.data.class_list import Spec
+from segmentation.data.folders import PART_WORDS, data_folder, find_folder, folders, stem_below
 from segmentation.data.image.labels.per_class import painting
 from segmentation.data.image.labels.regions import MaskFile, Region, painted_labels
-from segmentation.data.folders import PART_WORDS, data_folder, find_folder, folders, stem_below
 from segmentation.data.image.layouts.pairing import finished, pictures
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.errors import UserError

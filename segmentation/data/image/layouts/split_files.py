@@ -11,9 +11,9 @@ from typing import Any
 from segmentation.classes import Classes
 from segmentation.data.class_list import Spec
 from segmentation.data.faults import refuse
+from segmentation.data.folders import composed, data_folder, stem_below
 from segmentation.data.image.files import SUFFIXES
 from segmentation.data.image.labels.masks import MaskOptions
-from segmentation.data.folders import composed, data_folder, stem_below
 from segmentation.data.image.layouts.pairing import finished, fitting, pictures
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource
 from segmentation.data.splits import SPLITS

@@ -13,13 +13,13 @@ from typing import Any
 
 from segmentation.classes import Classes
 from segmentation.data.class_list import Spec, class_list
+from segmentation.data.folders import data_folder, folders
 from segmentation.data.image.files import stored_size
 from segmentation.data.image.labels.masks import MaskOptions
 from segmentation.data.image.labels.unlabelled import NoLabels
 from segmentation.data.image.layouts.folder import MASKS
 from segmentation.data.image.layouts.frames import VIDEO_SUFFIXES, Clock, FrameReader, look_at
 from segmentation.data.image.layouts.pairing import accepted, fitting, pictures
-from segmentation.data.folders import data_folder, folders
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource, Labels, measured
 from segmentation.errors import UserError
 

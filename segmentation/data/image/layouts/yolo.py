@@ -12,14 +12,13 @@ import numpy as np
 import yaml
 
 from segmentation.data.class_list import Spec
+from segmentation.data.folders import data_folder
 from segmentation.data.image.files import Size
 from segmentation.data.image.labels.regions import Painting, Region, painted_labels
 from segmentation.data.image.layouts.pairing import accepted, pictures
-from segmentation.data.folders import data_folder
-from segmentation.data.splits import grouped
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource, measured
 from segmentation.data.polygons import TOLERANCE, Polygons, ring_of
-from segmentation.data.splits import SPLITS
+from segmentation.data.splits import SPLITS, grouped
 from segmentation.errors import UserError
 from segmentation.runtime.console import progress_bar
 

@@ -1,14 +1,8 @@
-import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from segmentation.data.folders import data_folder, find_folder, stem_below
 from segmentation.data.image.layouts.pairing import fitting, paired, pictures
-from segmentation.data.splits import grouped
-from segmentation.data.image.source import UNMEASURED, ImageSample
-from segmentation.errors import UserError
 
 
 def touch(root: Path, *names: str) -> None:
