@@ -48,7 +48,7 @@ def test_the_slope_is_that_of_a_face_with_two_sides(tilt: float, slope: float) -
 
 def test_logarithms_are_of_sides_and_area_and_finite() -> None:
     features = features_of(np.concatenate([RIGHT, RIGHT * 0]), "log_sides log_area")
-    np.testing.assert_allclose(np.exp(features), [[4, 5, 3, 6], [1e-4, 1e-4, 1e-4, 1e-8]], rtol=1e-5)
+    np.testing.assert_allclose(np.exp(features), np.array([[4, 5, 3, 6], [1e-4, 1e-4, 1e-4, 1e-8]]), rtol=1e-5)
 
 
 def test_the_other_winding_turns_the_normal_and_leaves_the_rest() -> None:
