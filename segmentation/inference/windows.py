@@ -18,6 +18,15 @@ NUMPY_ZEROS = partial(np.zeros, dtype=np.float32)
 
 
 @dataclass(frozen=True)
+class Tiles:
+    """Tiles of `size` (height, width) pixels, neighbours sharing at least `overlap` of one; `batch_size` at once."""
+
+    size: Size
+    overlap: float = 0.5
+    batch_size: int = 4
+
+
+@dataclass(frozen=True)
 class Span:
     """A tile along one axis, and how much each of its pixels counts, `[length]`, float32 in (0, 1]."""
 

@@ -18,7 +18,7 @@ from segmentation.engine.state import load_weights
 from segmentation.errors import UserError
 from segmentation.inference.augmented import views
 from segmentation.inference.prediction import Prediction
-from segmentation.inference.tiling import Tiles
+from segmentation.inference.windows import Tiles
 from segmentation.runtime.checkpoint import load_checkpoint
 from segmentation.runtime.files import read_json
 from segmentation.runtime.run_folder import RunFolder, read_written
