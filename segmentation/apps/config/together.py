@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from segmentation.apps.config.content import ABSENT, Content, at, class_names, nodes, shown
+from segmentation.apps.config.faults import Rules
 from segmentation.apps.config.losses import loss_parts
-from segmentation.apps.config.rules import Rules
 from segmentation.apps.config.values import are_many, are_names, is_size, number, whole
 from segmentation.data.image.augmentation.bands import made_for_colors
 from segmentation.data.image.augmentation.device import DeviceAugmentation

@@ -9,7 +9,8 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from segmentation.apps.config.check import faults_in_evaluation, raise_faults
+from segmentation.apps.config.check import faults_in_evaluation
+from segmentation.apps.config.faults import raise_faults
 from segmentation.build.make import plain
 from segmentation.build.model import build_model
 from segmentation.build.training import build_options
