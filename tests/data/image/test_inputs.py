@@ -188,7 +188,7 @@ def test_of_a_video_that_is_cut_short_all_frames_are_given_that_are_there(tmp_pa
     path = write_video(tmp_path / "a.avi", 60, "MJPG")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     (video,) = find_inputs(str(tmp_path), RGB).videos
-    numbers = []
+    numbers: list[int] = []
     with pytest.raises(UserError, match=r"a\.avi ends early: its header says 60 frames, \d+ could be read"):
         numbers.extend(number_in(frame) for frame in video.frames())
     assert numbers == list(range(len(numbers)))
