@@ -61,7 +61,12 @@ def open_run_as_it_was(cfg: DictConfig, faults_in: Callable[[DictConfig], list[s
     if OmegaConf.is_missing(cfg, "run"):
         raise UserError("run=FOLDER is needed: the run folder that train.py wrote, outputs/<experiment_name>/<date>")
     raise_faults(faults_in(cfg))
-    folder = RunFolder.existing(str(cfg.run))
+    return open_folder(str(cfg.run))
+
+
+def open_folder(path: str) -> tuple[RunFolder, DictConfig]:
+    """Raises `UserError` for what is no run folder."""
+    folder = RunFolder.existing(path)
     return folder, read_written(folder.config, _read_config)
 
 
