@@ -56,11 +56,9 @@ class Overlay:
         shown, painted = as_rgb(image), self.classes.paint(labels)
         blended = np.asarray(cv2.addWeighted(shown, 1 - self.alpha, painted, self.alpha, 0))
         if self.contours:
-            edges = _edges(labels)
-            blended[edges] = painted[edges]
+            cv2.copyTo(painted, _edges(labels), blended)
         unknown = labels == self.classes.ignore_index
-        if unknown.any():
-            blended[unknown] = shown[unknown]
+        cv2.copyTo(shown, unknown.view(np.uint8), blended)
         return blended
 
 
@@ -103,11 +101,11 @@ def _every(labels: Strips, step: int) -> Iterable[np.ndarray]:
 
 
 def _edges(labels: np.ndarray) -> np.ndarray:
-    """`[H, W]` bool: pixels that another class is next to."""
+    """`[H, W]` uint8, not 0 where another class is next to a pixel."""
     width = max(1, round(min(labels.shape) * OUTLINE))
     kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
     edges: np.ndarray = cv2.dilate(labels, kernel) != cv2.erode(labels, kernel)
-    return edges
+    return edges.view(np.uint8)
 
 
 def _present(labels: np.ndarray) -> np.ndarray:
