@@ -7,7 +7,7 @@ from segmentation.apps.command import one_line_errors, run_task
 
 
 @one_line_errors
-@hydra.main(version_base="1.3", config_path="conf", config_name="predict")
+@hydra.main(version_base="1.3", config_path="conf/predict", config_name="predict")
 def main(cfg: DictConfig) -> None:
     from segmentation.apps.prediction.predict import predict
 

@@ -47,6 +47,7 @@ PREDICTION_RULES: Rules = {
     "overlay_alpha": (number(0, 1), "a number from 0 to 1"),
     "probabilities": (one_of("npz", "confidence", None), "npz, confidence, or null"),
     "polygons": (one_of("coco", "geojson", None), "coco, geojson, or null"),
+    "polygon_tolerance": (number(0), "pixels, 0 or more"),
     "labels": (optional(is_text), "a folder of masks, or null"),
     "labels_format": (one_of(*MASK_FORMATS), f"one of {', '.join(MASK_FORMATS)}"),
     "smoothing": (lambda value: isinstance(value, dict), "keep and cut"),

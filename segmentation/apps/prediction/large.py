@@ -9,12 +9,14 @@ import numpy as np
 
 from segmentation.apps.prediction.answer import Tally, decided
 from segmentation.apps.prediction.output import Row
-from segmentation.apps.prediction.pictures import Wanted, linked, row_of
+from segmentation.apps.prediction.pictures import Wanted, linked, row_of, write_polygons
 from segmentation.apps.prediction.truth import Truth
+from segmentation.data.image.georeference import map_place
 from segmentation.data.image.inputs import Picture
 from segmentation.data.image.results.colour import write_large_colour
 from segmentation.data.image.results.masks import smallest_type, write_large_mask
 from segmentation.data.image.results.overlay import reduced, write_overlay
+from segmentation.data.image.results.polygons import large_areas
 from segmentation.data.image.results.probabilities import as_bytes, write_large_confidence, write_large_probabilities
 from segmentation.data.image.results.strips import ROWS, Strips
 from segmentation.errors import UserError
@@ -95,12 +97,12 @@ class LargePictures:
         return Kept(labels, kept.confidence, kept.probabilities, pseudo, Tally(counted, kept.tally.confidence))
 
     def _written(self, picture: Picture, kept: Kept) -> Iterator[str]:
-        classes, wanted, key = self.scorer.classes, self.wanted, picture.key
+        classes, wanted, key, place = self.scorer.classes, self.wanted, picture.key, map_place(picture.path)
         if wanted.masks:
-            write_large_mask(self.folder / (name := f"masks/{key}.tif"), kept.labels, classes)
+            write_large_mask(self.folder / (name := f"masks/{key}.tif"), kept.labels, classes, place)
             yield name
         if wanted.colour:
-            write_large_colour(self.folder / (name := f"colour/{key}.tif"), kept.labels, classes)
+            write_large_colour(self.folder / (name := f"colour/{key}.tif"), kept.labels, classes, place)
             yield name
         if wanted.overlay is not None:
             shown = wanted.overlay.picture(*reduced(picture, kept.labels))
@@ -110,9 +112,12 @@ class LargePictures:
             write_large_probabilities(self.folder / (name := f"probabilities/{key}.npz"), kept.probabilities)
             yield name
         if wanted.probabilities == "confidence":
-            write_large_confidence(self.folder / (name := f"probabilities/{key}.tif"), kept.confidence)
+            write_large_confidence(self.folder / (name := f"probabilities/{key}.tif"), kept.confidence, place)
             yield name
+        if wanted.polygons is not None:
+            found = large_areas(kept.labels, range(len(classes)), simplify=wanted.polygon_tolerance)
+            yield write_polygons(wanted.polygons, picture, self.folder, found, classes)
         if kept.pseudo is not None:
-            write_large_mask(self.folder / (name := f"pseudo_labels/masks/{key}.tif"), kept.pseudo, classes)
+            write_large_mask(self.folder / (name := f"pseudo_labels/masks/{key}.tif"), kept.pseudo, classes, place)
             yield name
             yield linked(picture, self.folder)

@@ -1,9 +1,9 @@
 """A picture on its way: read, shown to the model, and written as whatever is wanted of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -12,14 +12,20 @@ from segmentation.apps.prediction.output import Row
 from segmentation.apps.prediction.subject import Subject
 from segmentation.apps.prediction.truth import Truth
 from segmentation.classes import Classes
+from segmentation.data.image.georeference import map_place
 from segmentation.data.image.inputs import Picture
+from segmentation.data.image.results.coco import write_coco
 from segmentation.data.image.results.colour import write_colour
+from segmentation.data.image.results.geojson import write_geojson
 from segmentation.data.image.results.masks import write_mask
 from segmentation.data.image.results.overlay import Overlay, write_overlay
+from segmentation.data.image.results.polygons import Area, areas
 from segmentation.data.image.results.probabilities import write_confidence, write_probabilities
 from segmentation.inference.postprocessing import PostProcessing
 from segmentation.inference.scoring import Scorer
 from segmentation.runtime.files import link_or_copy
+
+COCO_PARTS = "polygons/pictures"  # a file for each, from which coco.json is made in the end
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Wanted:
     overlay: Overlay | None
     probabilities: str | None
     polygons: str | None
+    polygon_tolerance: float
     pseudo_labels: bool
 
 
@@ -78,12 +85,11 @@ class Pictures:
         """Its row. Raises `UserError` where the truth does not fit."""
         subject, picture = asked.subject, asked.subject.picture
         assert picture is not None
-        assert subject.image is not None
         asked = self.refined(asked)
         decision = asked.decision or decided(self.post, _all_of(asked))
         labels = self.post.tidied(decision.labels)
         confusion = None if self.truth is None else self.truth.confusion(subject.key, labels)
-        files = list(self._written(asked, decision, labels, subject.image))
+        files = list(self._written(asked, decision, labels, picture))
         if self.wanted.pseudo_labels:
             files += self._written_pseudo_labels(picture, decision, labels)
         return row_of(
@@ -102,8 +108,9 @@ class Pictures:
         assert asked.subject.image is not None
         return replace(asked, probabilities=self.post.crf(_all_of(asked), asked.subject.image))
 
-    def _written(self, asked: Asked, decision: Decision, labels: np.ndarray, image: np.ndarray) -> Iterator[str]:
-        key, wanted = asked.subject.key, self.wanted
+    def _written(self, asked: Asked, decision: Decision, labels: np.ndarray, picture: Picture) -> Iterator[str]:
+        key, image, wanted = picture.key, asked.subject.image, self.wanted
+        assert image is not None
         if wanted.masks:
             write_mask(self.folder / (name := f"masks/{key}.png"), labels, self.classes)
             yield name
@@ -119,6 +126,10 @@ class Pictures:
         if wanted.probabilities == "confidence":
             write_confidence(self.folder / (name := f"probabilities/{key}.png"), decision.confidence)
             yield name
+        if wanted.polygons is not None:
+            ids, tolerance = range(len(self.classes)), wanted.polygon_tolerance
+            found = areas(labels, ids, simplify=tolerance, confidence=decision.confidence)
+            yield write_polygons(wanted.polygons, picture, self.folder, found, self.classes)
 
     def _written_pseudo_labels(self, picture: Picture, decision: Decision, labels: np.ndarray) -> Iterator[str]:
         """The image under another name, and the class ids where the model is sure and no rule disagrees."""
@@ -133,6 +144,18 @@ def linked(picture: Picture, folder: Path) -> str:
     """The image among the pseudo-labels."""
     name = f"pseudo_labels/images/{picture.key}{picture.path.suffix}"
     link_or_copy(picture.path.resolve(), folder / name)
+    return name
+
+
+def write_polygons(kind: str, picture: Picture, folder: Path, found: Iterable[Area], classes: Classes) -> str:
+    """Those of one picture; the name of the file."""
+    if kind == "geojson":
+        name = f"polygons/{picture.key}.geojson"
+        write_geojson(folder / name, found, classes, map_place(picture.path))
+        return name
+    name = f"{COCO_PARTS}/{picture.key}.json"
+    file_name = str(PurePosixPath(picture.key).with_name(picture.path.name))
+    write_coco(folder / name, file_name, picture.size, found, classes)
     return name
 
 

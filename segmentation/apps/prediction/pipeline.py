@@ -33,9 +33,10 @@ def overlapped(
         for item, loading in _ahead(items, lambda item: readers.submit(read, item), 2 * threads):
             waiting.append((item, _passed_on(loading, work, lambda made: writers.submit(write, made))))
             while waiting and (waiting[0][1].done() or len(waiting) > 2 * threads):
-                yield _outcome(*waiting.popleft())
-        while waiting:
-            yield _outcome(*waiting.popleft())
+                done, writing = waiting.popleft()
+                yield done, _outcome(writing)
+        for done, writing in waiting:
+            yield done, _outcome(writing)
 
 
 @contextmanager
@@ -71,8 +72,8 @@ def _passed_on(
     return write(made)
 
 
-def _outcome(item: Item, future: Future[Written]) -> tuple[Item, Written | UserError]:
+def _outcome(future: Future[Written]) -> Written | UserError:
     try:
-        return item, future.result()
+        return future.result()
     except UserError as error:
-        return item, error
+        return error

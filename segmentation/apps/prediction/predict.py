@@ -18,13 +18,14 @@ from segmentation.apps.config.prediction import POST_PROCESSING, faults_in_predi
 from segmentation.apps.prediction.large import LargePictures
 from segmentation.apps.prediction.models import Opened, open_exported, refuse_probabilities
 from segmentation.apps.prediction.output import OutputFolder, Row
-from segmentation.apps.prediction.pictures import Pictures, Wanted
+from segmentation.apps.prediction.pictures import COCO_PARTS, Pictures, Wanted
 from segmentation.apps.prediction.pipeline import overlapped
 from segmentation.apps.prediction.progress import Progress
 from segmentation.apps.prediction.subject import Subject
 from segmentation.apps.prediction.truth import Truth, metrics_of
 from segmentation.classes import Classes
 from segmentation.data.image.inputs import Inputs, Picture, find_inputs
+from segmentation.data.image.results.coco import join_coco
 from segmentation.data.image.results.overlay import Overlay
 from segmentation.errors import UserError, gathered
 from segmentation.inference.options import post_processing
@@ -95,7 +96,8 @@ def _about(cfg: DictConfig, opened: Opened) -> dict[str, Any]:
 
 def _wanted(cfg: DictConfig, classes: Classes) -> Wanted:
     overlay = Overlay(classes, float(cfg.overlay_alpha), cfg.contours) if cfg.overlay else None
-    return Wanted(cfg.masks, cfg.colour, overlay, cfg.probabilities, cfg.polygons, cfg.pseudo_labels)
+    polygons = cfg.polygons, float(cfg.polygon_tolerance)
+    return Wanted(cfg.masks, cfg.colour, overlay, cfg.probabilities, *polygons, cfg.pseudo_labels)
 
 
 def _predicted(
@@ -145,6 +147,9 @@ def _noted(row: Row | UserError, folder: OutputFolder, faults: list[str]) -> Non
 
 def _conclude(cfg: DictConfig, folder: OutputFolder, classes: Classes, keys: list[str]) -> None:
     rows = [folder.done[key] for key in keys if key in folder.done]
+    if cfg.polygons == "coco":
+        parts = (folder.path / COCO_PARTS / f"{row['key']}.json" for row in rows)
+        join_coco(folder.path / "polygons" / "coco.json", parts)
     if cfg.pseudo_labels:
         entries = {"classes": classes.to_entries(), "ignore_index": classes.ignore_index}
         write_json(folder.path / "pseudo_labels" / "classes.json", entries)
