@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -193,8 +191,3 @@ def test_of_a_video_that_is_cut_short_all_frames_are_given_that_are_there(tmp_pa
         numbers.extend(number_in(frame) for frame in video.frames())
     assert numbers == list(range(len(numbers)))
     assert 15 < len(numbers) < 45
-
-
-def test_torch_is_not_needed() -> None:
-    code = "import sys; sys.modules['torch'] = None; import segmentation.data.image.inputs"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

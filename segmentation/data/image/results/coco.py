@@ -1,6 +1,8 @@
 """Areas as COCO json: a file for each picture, and one of all of them."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from segmentation.data.image.files import Size
 from segmentation.data.image.results.polygons import Area
 from segmentation.data.patch import Patch
 from segmentation.data.run_lengths import RunLengths
-from segmentation.runtime.files import read_json, write_json
+from segmentation.runtime.files import read_json, write_atomically, write_json
 
 
 def write_coco(path: Path, file_name: str, size: Size, areas: Iterable[Area], classes: Classes) -> None:
@@ -22,21 +24,44 @@ def write_coco(path: Path, file_name: str, size: Size, areas: Iterable[Area], cl
     """
     image = {"id": 1, "file_name": file_name, "height": size[0], "width": size[1]}
     annotations = [_annotation(number, area, size) for number, area in enumerate(areas, start=1)]
-    write_json(path, {"images": [image], "categories": _categories(classes), "annotations": annotations})
+    content = {"images": [image], "categories": _categories(classes), "annotations": annotations}
+    write_json(path, content, indent=None)
 
 
-def join_coco(path: Path, parts: Iterable[Path]) -> None:
-    """One file of those of many pictures, in their order."""
-    joined: dict[str, Any] = {"images": [], "categories": [], "annotations": []}
-    for part in parts:
-        content = read_json(part)
-        joined["categories"] = content["categories"]
-        number, before = len(joined["images"]) + 1, len(joined["annotations"])
-        joined["images"] += [image | {"id": number} for image in content["images"]]
-        joined["annotations"] += [
-            annotation | {"id": before + annotation["id"], "image_id": number} for annotation in content["annotations"]
-        ]
-    write_json(path, joined)
+def join_coco(path: Path, parts: Sequence[Path], classes: Classes) -> None:
+    """One file of those of many pictures, in their order, with one of them in the memory."""
+
+    def write(temporary: Path) -> None:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(f'{{"categories": {_text(_categories(classes))},\n"images": [')
+            file.writelines(_listed(_images(parts)))
+            file.write('],\n"annotations": [')
+            file.writelines(_listed(_annotations(parts)))
+            file.write("]}\n")
+
+    write_atomically(path, write)
+
+
+def _images(parts: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    for number, part in enumerate(parts, start=1):
+        yield read_json(part)["images"][0] | {"id": number}
+
+
+def _annotations(parts: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    numbers = count(1)
+    for image, part in enumerate(parts, start=1):
+        for annotation in read_json(part)["annotations"]:
+            yield annotation | {"id": next(numbers), "image_id": image}
+
+
+def _listed(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """A line each, with commas between them."""
+    for number, entry in enumerate(entries):
+        yield f"{',' if number else ''}\n{_text(entry)}"
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _categories(classes: Classes) -> list[dict[str, Any]]:

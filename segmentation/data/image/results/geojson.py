@@ -25,7 +25,7 @@ def write_geojson(path: Path, areas: Iterable[Area], classes: Classes, place: Ma
     if place is not None and place.epsg not in (None, WGS84):
         collection["crs"] = {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{place.epsg}"}}
     collection["features"] = [_feature(area, classes, place) for area in areas]
-    write_json(path, collection)
+    write_json(path, collection, indent=None)
 
 
 def _feature(area: Area, classes: Classes, place: MapPlace | None) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _feature(area: Area, classes: Classes, place: MapPlace | None) -> dict[str, 
 
 def _closed(ring: np.ndarray, to_the_left: bool) -> list[list[float]]:
     """With the first point again at its end."""
-    x, y = (ring - ring[0]).T  # coordinates of a map are so large that their products would be rounded
+    x, y = (ring - ring[0]).T  # of a map they are so large that their products would be rounded
     turns_left = float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) > 0
     turned = ring if turns_left == to_the_left else ring[::-1]
     return [*turned.tolist(), turned[0].tolist()]

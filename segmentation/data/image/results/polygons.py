@@ -13,7 +13,7 @@ TALL = 4  # strips of a large picture that are looked at together
 
 
 class Area(NamedTuple):
-    """Pixels of one class that touch by their sides. `rings` `[N, 2]` float64 are (column, row) of corners, 0 being the
+    """Pixels of one class that touch by their sides. `rings` `[N, 2]` int are (column, row) of corners, 0 being the
     picture's edge, not closed: the outline, then its holes. `confidence` is the mean over its pixels.
     """
 
@@ -103,6 +103,4 @@ def _corners(ring: np.ndarray) -> np.ndarray:
 
 
 def _simplified(ring: np.ndarray, tolerance: float) -> np.ndarray:
-    if not tolerance:
-        return ring.astype(np.float64)
-    return cv2.approxPolyDP(ring.astype(np.float32), tolerance, closed=True)[:, 0].astype(np.float64)
+    return cv2.approxPolyDP(ring, tolerance, closed=True)[:, 0] if tolerance else ring

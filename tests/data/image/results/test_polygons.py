@@ -140,7 +140,7 @@ def test_pictures_are_joined(tmp_path: Path) -> None:
     parts = [tmp_path / f"{number}.json" for number in range(3)]
     for part, (name, ids) in zip(parts, pictures.items(), strict=True):
         write_coco(part, name, ids.shape, areas(ids, IDS), CLASSES)
-    join_coco(tmp_path / "all.json", parts)
+    join_coco(tmp_path / "all.json", parts, CLASSES)
     coco = COCO(str(tmp_path / "all.json"))
     assert [image["file_name"] for image in coco.loadImgs(coco.getImgIds())] == list(pictures)
     assert len(coco.anns) == len(json.loads((tmp_path / "all.json").read_text())["annotations"])
