@@ -71,13 +71,14 @@ class Pictures:
     def read(self, picture: Picture) -> Subject:
         return Subject.of(picture, self.scorer.sizes)
 
-    def ask(self, subject: Subject) -> Asked:
+    def ask(self, subject: Subject, whole: bool = False) -> Asked:
+        """`whole`: with all probabilities, however many."""
         strips = self.scorer.strips(subject)
         first = next(strips)
         if first.shape[1] == subject.size[0]:
             return Asked(subject, first)
         every = chain([first], strips)
-        if self.post.crf is not None or self.wanted.probabilities == "npz":
+        if whole or self.post.crf is not None or self.wanted.probabilities == "npz":
             return Asked(subject, np.concatenate(list(every), axis=1))
         return Asked(subject, None, joined([decided(self.post, strip) for strip in every]))
 
@@ -86,7 +87,7 @@ class Pictures:
         subject, picture = asked.subject, asked.subject.picture
         assert picture is not None
         asked = self.refined(asked)
-        decision = asked.decision or decided(self.post, _all_of(asked))
+        decision = self.decision(asked)
         labels = self.post.tidied(decision.labels)
         confusion = None if self.truth is None else self.truth.confusion(subject.key, labels)
         files = list(self._written(asked, decision, labels, picture))
@@ -108,17 +109,29 @@ class Pictures:
         assert asked.subject.image is not None
         return replace(asked, probabilities=self.post.crf(_all_of(asked), asked.subject.image))
 
+    def decision(self, asked: Asked) -> Decision:
+        return asked.decision or decided(self.post, _all_of(asked))
+
     def _written(self, asked: Asked, decision: Decision, labels: np.ndarray, picture: Picture) -> Iterator[str]:
+        yield from self.written_of_any(asked, decision, labels)
         key, image, wanted = picture.key, asked.subject.image, self.wanted
         assert image is not None
-        if wanted.masks:
-            write_mask(self.folder / (name := f"masks/{key}.png"), labels, self.classes)
-            yield name
         if wanted.colour:
             write_colour(self.folder / (name := f"colour/{key}.png"), labels, self.classes)
             yield name
         if wanted.overlay is not None:
             write_overlay(self.folder / (name := f"overlay/{key}.jpg"), wanted.overlay.picture(image, labels))
+            yield name
+        if wanted.polygons is not None:
+            ids, tolerance = range(len(self.classes)), wanted.polygon_tolerance
+            found = areas(labels, ids, simplify=tolerance, confidence=decision.confidence)
+            yield write_polygons(wanted.polygons, picture, self.folder, found, self.classes)
+
+    def written_of_any(self, asked: Asked, decision: Decision, labels: np.ndarray) -> Iterator[str]:
+        """Also of a frame: the names of the files, as they are written."""
+        key, wanted = asked.subject.key, self.wanted
+        if wanted.masks:
+            write_mask(self.folder / (name := f"masks/{key}.png"), labels, self.classes)
             yield name
         if wanted.probabilities == "npz":
             write_probabilities(self.folder / (name := f"probabilities/{key}.npz"), _all_of(asked))
@@ -126,10 +139,6 @@ class Pictures:
         if wanted.probabilities == "confidence":
             write_confidence(self.folder / (name := f"probabilities/{key}.png"), decision.confidence)
             yield name
-        if wanted.polygons is not None:
-            ids, tolerance = range(len(self.classes)), wanted.polygon_tolerance
-            found = areas(labels, ids, simplify=tolerance, confidence=decision.confidence)
-            yield write_polygons(wanted.polygons, picture, self.folder, found, self.classes)
 
     def _written_pseudo_labels(self, picture: Picture, decision: Decision, labels: np.ndarray) -> Iterator[str]:
         """The image under another name, and the class ids where the model is sure and no rule disagrees."""

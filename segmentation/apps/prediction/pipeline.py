@@ -1,10 +1,10 @@
 """Reading, the model and writing at the same time: each picture goes through all three, one after the other."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from segmentation.errors import UserError
 
@@ -20,7 +20,7 @@ def overlapped(
     work: Callable[[Loaded], Made],
     write: Callable[[Made], Written],
     threads: int,
-) -> Iterator[tuple[Item, Written | UserError]]:
+) -> Generator[tuple[Item, Written | UserError], None, None]:
     """Each item with what `write(work(read(item)))` gave, or the `UserError` that one of them raised, in their order.
 
     `work` runs here, and `read` and `write` in `threads` threads each; with one thread they too go in the order of the
@@ -72,7 +72,8 @@ def _passed_on(
     return write(made)
 
 
-def _outcome(future: Future[Written]) -> Written | UserError:
+def _outcome(future: Future[Any]) -> Any:
+    """The result, or the `UserError` in its place."""
     try:
         return future.result()
     except UserError as error:

@@ -23,10 +23,12 @@ from segmentation.apps.prediction.pipeline import overlapped
 from segmentation.apps.prediction.progress import Progress
 from segmentation.apps.prediction.subject import Subject
 from segmentation.apps.prediction.truth import Truth, metrics_of
+from segmentation.apps.prediction.videos import Videos
 from segmentation.classes import Classes
 from segmentation.data.image.inputs import Inputs, Picture, find_inputs
 from segmentation.data.image.results.coco import join_coco
 from segmentation.data.image.results.overlay import Overlay
+from segmentation.data.image.videos import VideoFile
 from segmentation.errors import UserError, gathered
 from segmentation.inference.options import post_processing
 from segmentation.inference.postprocessing import PostProcessing
@@ -60,12 +62,12 @@ def predict(cfg: DictConfig) -> None:
         refuse_probabilities(cfg, post)
     output = Path(cfg.output)
     inputs = find_inputs(cfg.input, opened.pixels, leave_out=output)
-    keys = [picture.key for picture in inputs.pictures]
-    truth = None if cfg.labels is None else Truth(Path(cfg.labels), cfg.labels_format, opened.classes, keys)
+    pictures = [picture.key for picture in inputs.pictures]
+    truth = None if cfg.labels is None else Truth(Path(cfg.labels), cfg.labels_format, opened.classes, pictures)
     with _failing_in_one_line(output):
         folder = OutputFolder.open(output, _about(cfg, opened), cfg.skip_existing, cfg.overwrite)
         faults = [*inputs.unreadable, *_predicted(cfg, opened, post, inputs, folder, truth)]
-        _conclude(cfg, folder, opened.classes, keys)
+        _conclude(cfg, folder, opened.classes, [*pictures, *(video.key for video in inputs.videos)])
     if faults:
         number = len(inputs.pictures) + len(inputs.videos) + len(inputs.unreadable)
         raise gathered(f"{len(faults)} of {number} inputs could not be predicted; the others are in {output}", faults)
@@ -104,26 +106,27 @@ def _predicted(
     cfg: DictConfig, opened: Opened, post: PostProcessing, inputs: Inputs, folder: OutputFolder, truth: Truth | None
 ) -> list[str]:
     """Faults, a line for each input that could not be done."""
-    pending = [picture for picture in inputs.pictures if picture.key not in folder.done]
-    skipped = len(inputs.pictures) - len(pending)
-    if skipped:
-        log.info("%d of %d inputs are complete already", skipped, len(inputs.pictures))
-    if not pending:
+    pictures = [picture for picture in inputs.pictures if picture.key not in folder.done]
+    videos = [video for video in inputs.videos if video.key not in folder.done]
+    every, left = len(inputs.pictures) + len(inputs.videos), len(pictures) + len(videos)
+    if left < every:
+        log.info("%d of %d inputs are complete already", every - left, every)
+    if not left:
         return []
     parts = (opened.load(), post, _wanted(cfg, opened.classes), folder.path, truth)
-    pictures, large = Pictures(*parts), LargePictures(*parts)
-    usual = [picture for picture in pending if not picture.is_large]
-    faults: list[str] = []
-    with progress_bar("predicting", len(pending)) as bar:
+    way, faults = Pictures(*parts), list[str]()
+    with progress_bar("predicting", len(pictures) + sum(video.promised for video in videos)) as bar:
         progress = Progress(bar)
-        rows = overlapped(usual, pictures.read, pictures.ask, pictures.write, cfg.threads)
-        with closing(rows):
+        usual = [picture for picture in pictures if not picture.is_large]
+        with closing(overlapped(usual, way.read, way.ask, way.write, cfg.threads)) as rows:
             for _, row in rows:
                 _noted(row, folder, faults)
                 progress.advance()
-        for picture in (picture for picture in pending if picture.is_large):
-            _noted(_large_row(large, picture, progress), folder, faults)
+        for picture in (picture for picture in pictures if picture.is_large):
+            _noted(_large_row(LargePictures(*parts), picture, progress), folder, faults)
             progress.advance()
+        for video in videos:
+            _predict_video(Videos(way, cfg.smoothing.keep, cfg.smoothing.cut), video, progress, folder, faults)
     return faults
 
 
@@ -137,6 +140,20 @@ def _large_row(large: LargePictures, picture: Picture, progress: Progress) -> Ro
         picture.close()
 
 
+def _predict_video(
+    videos: Videos, video: VideoFile, progress: Progress, folder: OutputFolder, faults: list[str]
+) -> None:
+    """What could be read of it is kept, and that there was no more is told."""
+    try:
+        row, fault = videos.predict(video, progress.advance)
+    except UserError as error:
+        _noted(error, folder, faults)
+        return
+    _noted(row, folder, faults)
+    if fault is not None:
+        _noted(fault, folder, faults)
+
+
 def _noted(row: Row | UserError, folder: OutputFolder, faults: list[str]) -> None:
     if isinstance(row, UserError):
         log.warning("%s", row)
@@ -148,8 +165,8 @@ def _noted(row: Row | UserError, folder: OutputFolder, faults: list[str]) -> Non
 def _conclude(cfg: DictConfig, folder: OutputFolder, classes: Classes, keys: list[str]) -> None:
     rows = [folder.done[key] for key in keys if key in folder.done]
     if cfg.polygons == "coco":
-        parts = (folder.path / COCO_PARTS / f"{row['key']}.json" for row in rows)
-        join_coco(folder.path / "polygons" / "coco.json", parts)
+        parts = [folder.path / COCO_PARTS / f"{row['key']}.json" for row in rows if "frames" not in row]
+        join_coco(folder.path / "polygons" / "coco.json", parts, classes)
     if cfg.pseudo_labels:
         entries = {"classes": classes.to_entries(), "ignore_index": classes.ignore_index}
         write_json(folder.path / "pseudo_labels" / "classes.json", entries)
