@@ -18,7 +18,7 @@ from segmentation.data.image.videos import VideoFile
 from segmentation.runtime.files import write_atomically
 
 LARGEST = 4096  # pixels of a side of a large picture's overlay
-THUMBNAIL = 480
+THUMBNAIL = 384
 QUALITY = 92  # of JPEG, of 100
 TEXT = 45  # a legend's letters in a picture's width
 LEAST_TEXT, MOST_TEXT = 11, 64  # their height in pixels

@@ -122,7 +122,7 @@ def test_thumbnails_of_pictures_and_videos(tmp_path: Path) -> None:
     write_overlay(tmp_path / "small.jpg", flat[:30, :40])
     with VideoWriter(tmp_path / "a.mp4", (480, 640), 25) as video:
         video.add(flat)
-    for name, size in (("a.jpg", (360, 480)), ("small.jpg", (30, 40)), ("a.mp4", (360, 480))):
+    for name, size in (("a.jpg", (288, 384)), ("small.jpg", (30, 40)), ("a.mp4", (288, 384))):
         small = thumbnail(tmp_path / name)
         assert small is not None
         assert small.shape == (*size, 3)
