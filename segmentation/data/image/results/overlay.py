@@ -8,13 +8,17 @@ import cv2
 import numpy as np
 
 from segmentation.classes import Classes
+from segmentation.data.image.files import RGB, read_image
 from segmentation.data.image.inputs import Picture
 from segmentation.data.image.legend import entries, legend
 from segmentation.data.image.pixels import as_rgb
 from segmentation.data.image.results.strips import ROWS, Strips
+from segmentation.data.image.results.videos import SUFFIX as VIDEO_SUFFIX
+from segmentation.data.image.videos import VideoFile
 from segmentation.runtime.files import write_atomically
 
 LARGEST = 4096  # pixels of a side of a large picture's overlay
+THUMBNAIL = 384
 QUALITY = 92  # of JPEG, of 100
 TEXT = 45  # a legend's letters in a picture's width
 LEAST_TEXT, MOST_TEXT = 11, 64  # their height in pixels
@@ -71,6 +75,19 @@ def write_overlay(path: Path, picture: np.ndarray) -> None:
         temporary.write_bytes(encoded.data)
 
     write_atomically(path, write)
+
+
+def thumbnail(path: Path) -> np.ndarray | None:
+    """An overlay, or the first frame of a video, as RGB of up to `THUMBNAIL` pixels a side; None for no file."""
+    if not path.is_file():
+        return None
+    if path.suffix == VIDEO_SUFFIX:
+        picture = next(VideoFile.open(path, RGB, path.stem).frames())
+    else:
+        picture = read_image(path, RGB, at_least=(THUMBNAIL, THUMBNAIL))
+    scale = min(1.0, THUMBNAIL / max(picture.shape))
+    size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
 def reduced(picture: Picture, labels: Strips) -> tuple[np.ndarray, np.ndarray]:

@@ -11,8 +11,9 @@ from segmentation.data.image.files import PixelFormat
 from segmentation.data.image.inputs import find_inputs
 from segmentation.data.image.legend import BACKGROUND, legend
 from segmentation.data.image.results import overlay
-from segmentation.data.image.results.overlay import Overlay, reduced, write_overlay
+from segmentation.data.image.results.overlay import Overlay, reduced, thumbnail, write_overlay
 from segmentation.data.image.results.strips import Strips
+from segmentation.data.image.results.videos import VideoWriter
 from tests.data.image.david_files import CLASSES, random_ids, random_image, write_picture
 
 SIZE = (40, 60)
@@ -113,3 +114,17 @@ def test_of_a_large_picture_that_is_small_enough_nothing_is_lost(tmp_path: Path)
         small, small_ids = reduced(picture, labels)
     np.testing.assert_array_equal(small, image)
     np.testing.assert_array_equal(small_ids, ids)
+
+
+def test_thumbnails_of_pictures_and_videos(tmp_path: Path) -> None:
+    flat = np.full((480, 640, 3), (200, 100, 50), np.uint8)
+    write_overlay(tmp_path / "a.jpg", flat)
+    write_overlay(tmp_path / "small.jpg", flat[:30, :40])
+    with VideoWriter(tmp_path / "a.mp4", (480, 640), 25) as video:
+        video.add(flat)
+    for name, size in (("a.jpg", (288, 384)), ("small.jpg", (30, 40)), ("a.mp4", (288, 384))):
+        small = thumbnail(tmp_path / name)
+        assert small is not None
+        assert small.shape == (*size, 3)
+        assert np.abs(small.astype(int) - flat[0, 0]).max() < 12
+    assert thumbnail(tmp_path / "missing.jpg") is None
