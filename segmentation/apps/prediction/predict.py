@@ -10,7 +10,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from segmentation.apps.config.faults import raise_faults
@@ -22,7 +21,8 @@ from segmentation.apps.prediction.pictures import COCO_PARTS, Pictures, Wanted
 from segmentation.apps.prediction.pipeline import overlapped
 from segmentation.apps.prediction.progress import Progress
 from segmentation.apps.prediction.subject import Subject
-from segmentation.apps.prediction.truth import Truth, metrics_of
+from segmentation.apps.prediction.summary import write_summary
+from segmentation.apps.prediction.truth import Truth
 from segmentation.apps.prediction.videos import Videos
 from segmentation.classes import Classes
 from segmentation.data.image.inputs import Inputs, Picture, find_inputs
@@ -65,9 +65,10 @@ def predict(cfg: DictConfig) -> None:
     pictures = [picture.key for picture in inputs.pictures]
     truth = None if cfg.labels is None else Truth(Path(cfg.labels), cfg.labels_format, opened.classes, pictures)
     with _failing_in_one_line(output):
-        folder = OutputFolder.open(output, _about(cfg, opened), cfg.skip_existing, cfg.overwrite)
+        about = _about(cfg, opened)
+        folder = OutputFolder.open(output, about, cfg.skip_existing, cfg.overwrite)
         faults = [*inputs.unreadable, *_predicted(cfg, opened, post, inputs, folder, truth)]
-        _conclude(cfg, folder, opened.classes, [*pictures, *(video.key for video in inputs.videos)])
+        _conclude(cfg, folder, opened.classes, [*pictures, *(video.key for video in inputs.videos)], about, faults)
     if faults:
         number = len(inputs.pictures) + len(inputs.videos) + len(inputs.unreadable)
         raise gathered(f"{len(faults)} of {number} inputs could not be predicted; the others are in {output}", faults)
@@ -162,7 +163,14 @@ def _noted(row: Row | UserError, folder: OutputFolder, faults: list[str]) -> Non
         folder.note(row)
 
 
-def _conclude(cfg: DictConfig, folder: OutputFolder, classes: Classes, keys: list[str]) -> None:
+def _conclude(
+    cfg: DictConfig,
+    folder: OutputFolder,
+    classes: Classes,
+    keys: list[str],
+    about: Mapping[str, Any],
+    faults: list[str],
+) -> None:
     rows = [folder.done[key] for key in keys if key in folder.done]
     if cfg.polygons == "coco":
         parts = [folder.path / COCO_PARTS / f"{row['key']}.json" for row in rows if "frames" not in row]
@@ -172,14 +180,8 @@ def _conclude(cfg: DictConfig, folder: OutputFolder, classes: Classes, keys: lis
         write_json(folder.path / "pseudo_labels" / "classes.json", entries)
         other = "" if classes.ignore_index == 255 else f" dataset.ignore_index={classes.ignore_index}"
         log.info("to train on them: dataset=folder dataset.root=%s%s", folder.path / "pseudo_labels", other)
-    confusions = {row["key"]: np.array(row["confusion"]) for row in rows if "confusion" in row}
-    if confusions:
-        metrics = metrics_of(confusions, classes)
-        write_json(folder.path / "metrics.json", metrics)
-        log.info(
-            "mIoU %.4f of %d images -> %s", metrics["metrics"]["mIoU"], len(confusions), folder.path / "metrics.json"
-        )
-    log.info("%d inputs -> %s", len(rows), folder.path)
+    write_summary(folder, rows, classes, about, faults)
+    log.info("%d inputs -> %s", len(rows), folder.path / "index.html")
 
 
 @contextmanager
