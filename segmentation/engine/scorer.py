@@ -60,10 +60,14 @@ class TrainedScorer:
         logits_of = self._streamed if streamed else self._enlarged
         shown = self.tiles.size if streamed or not self.whole else picture.size
         with explains_out_of_memory(advice_for_prediction(shown)):
-            for parts in zip(*(logits_of(member, picture) for member in self.members), strict=True):
-                mean = sum(probabilities_from(part[None])[0] for part in parts) / len(parts)
-                assert isinstance(mean, Tensor)
-                yield mean.cpu().numpy()
+            of_members = [logits_of(member, picture) for member in self.members]
+            while parts := [part for part in (next(strips, None) for strips in of_members) if part is not None]:
+                number, height, width = parts[0].shape
+                for rows in pieces((height, width), number):
+                    mean = sum(probabilities_from(part[None, :, rows])[0] for part in parts) / len(parts)
+                    assert isinstance(mean, Tensor)
+                    yield mean.cpu().numpy()
+                parts.clear()  # before the next are made
 
     def _enlarged(self, member: Member, picture: Pixels) -> Iterator[Tensor]:
         """Logits `[C, rows, W]` of the picture shown as a whole."""

@@ -45,8 +45,8 @@ class Scorer(Protocol):
     def sizes(self) -> Sequence[Size | None]: ...
 
     def strips(self, picture: Pixels) -> Iterator[np.ndarray]:
-        """Probabilities `[C, rows, W]`, float32, from top to bottom; a picture that is not too large is one strip.
-        Raises `UserError` for a picture that cannot be read or does not fit into memory.
+        """Probabilities `[C, rows, W]`, float32, from top to bottom, no more than `AT_ONCE` at a time; a picture that
+        is not too large is one strip. Raises `UserError` for what cannot be read or does not fit into memory.
         """
         ...
 
@@ -82,7 +82,9 @@ class ExportedScorer:
             return self._scores(band.tiles(windows)) * weights[:, None]
 
         for scores in strips(score, picture.size, tiles.size, tiles.overlap, tiles.batch_size):
-            yield _softmax(scores)
+            for rows in pieces(scores.shape[1:], len(scores)):
+                yield _softmax(scores[:, rows])
+            del scores  # before the next are made
 
     def _scores(self, images: np.ndarray) -> np.ndarray:
         """Logarithms of probabilities `[N, C, h, w]`, which are logits too, of images `[N, h, w, bands]`."""
@@ -156,6 +158,7 @@ def _as_stored(images: np.ndarray, about: Mapping[str, Any]) -> np.ndarray:
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:
-    shares: np.ndarray = np.exp(scores - scores.max(axis=0))
+    shares: np.ndarray = scores - scores.max(axis=0)
+    np.exp(shares, out=shares)
     shares /= shares.sum(axis=0)
     return shares

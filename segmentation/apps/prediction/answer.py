@@ -7,6 +7,8 @@ import numpy as np
 
 from segmentation.inference.postprocessing import PostProcessing
 
+ROWS = 512
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -47,7 +49,9 @@ class Tally:
 
     @classmethod
     def of(cls, labels: np.ndarray, confidence: np.ndarray, classes: int) -> "Tally":
-        counts = np.bincount(labels.ravel(), minlength=classes)
+        counts = np.zeros(np.iinfo(labels.dtype).max + 1, np.int64)
+        for top in range(0, len(labels), ROWS):  # NumPy counts in numbers of 8 bytes
+            counts += np.bincount(labels[top : top + ROWS].ravel(), minlength=len(counts))
         pixels = np.append(counts[:classes], counts[classes:].sum())
         return cls(pixels, float(confidence.sum(dtype=np.float64)))
 
