@@ -1,5 +1,7 @@
 from collections.abc import Sequence
+from typing import cast
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,8 @@ from segmentation.inference import scoring
 from segmentation.inference.augmented import View, views
 from segmentation.inference.tiling import tiled
 from segmentation.inference.windows import Tiles
-from segmentation.outputs import at_size_of, probabilities_from
+from segmentation.models.image.smp import smp_model
+from segmentation.outputs import at_size_of, logits_from, probabilities_from
 from segmentation.runtime.device import choose_precision
 from tests.inference.pictures import Held, noise
 
@@ -165,3 +168,27 @@ def test_when_not_even_one_fits_it_is_told_what_to_give() -> None:
         list(scorer.strips(Held(noise(400, 600))))
     with pytest.raises(RuntimeError, match="shapes"):
         list(scorer_of(Member(Small(0, RuntimeError("shapes")), None)).strips(Held(noise(8, 8))))
+
+
+def test_a_unet_in_tiles_says_what_it_says_of_the_whole() -> None:
+    """With enough overlap: half a tile is more than this network, two stages down, looks around. Its weights are random
+    and its classes evenly spread, so that there are borders everywhere.
+    """
+    torch.manual_seed(0)
+    options = {"encoder_depth": 3, "decoder_channels": [64, 32, 16]}
+    model = smp_model("Unet", "resnet18", 3, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), **options).eval()
+    image = cv2.normalize(cv2.GaussianBlur(noise(384, 448), (0, 0), 9), None, 0, 255, cv2.NORM_MINMAX)
+    with torch.inference_mode():
+        head = cast(nn.Conv2d, model.network.get_submodule("segmentation_head.0"))
+        assert head.bias is not None
+        head.bias -= logits_from(model(inputs_of(image))).mean(dim=(0, 2, 3))
+
+    def labels(tiles: Tiles | None) -> np.ndarray:
+        strips = scorer_of(Member(model, None), tiles=tiles).strips(Held(image))
+        ids: np.ndarray = np.concatenate(list(strips), axis=1).argmax(axis=0)
+        return ids
+
+    whole = labels(None)
+    assert np.bincount(whole.ravel()).min() > 0.1 * whole.size
+    assert (labels(Tiles((192, 192), 0.5, 1)) != whole).mean() < 0.005
+    assert (labels(Tiles((192, 192), 0.0, 1)) != whole).mean() > 0.005, "without overlap it shows"
