@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from segmentation.classes import Classes
+from segmentation.errors import UserError
 from segmentation.inference.exported import ExportedModel
 from segmentation.inference.windows import Size, Span, Tiles, Window, mirrored, strips
 
@@ -88,7 +89,12 @@ class ExportedScorer:
 
     def _scores(self, images: np.ndarray) -> np.ndarray:
         """Logarithms of probabilities `[N, C, h, w]`, which are logits too, of images `[N, h, w, bands]`."""
-        ids, *probabilities = self.model(_as_stored(images, self.model.metadata["input"]))
+        pixels = _as_stored(images, self.model.metadata["input"])
+        try:
+            ids, *probabilities = self.model(pixels)
+        except Exception as error:  # onnxruntime has an exception for each of its error codes
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UserError(f"the exported file fails on {'x'.join(map(str, pixels.shape))}: {reason}") from error
         given = (
             probabilities[0] if probabilities else np.moveaxis(np.eye(len(self.classes), dtype=np.float32)[ids], 3, 1)
         )

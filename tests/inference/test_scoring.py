@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from scipy.special import softmax
 
 from segmentation.classes import Classes
+from segmentation.errors import UserError
 from segmentation.inference import scoring
 from segmentation.inference.exported import ExportedModel
 from segmentation.inference.scoring import Band, ExportedScorer, enlarged, pieces
@@ -46,6 +47,11 @@ def test_a_file_gives_its_probabilities(tmp_path: Path, layout: str) -> None:
     image = noise(20, 33)
     (strip,) = scorer_of(tmp_path, layout=layout).strips(Held(image))
     np.testing.assert_allclose(strip, by_hand(image), atol=1e-5)
+
+
+def test_a_file_that_fails_is_told_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"the exported file fails on 1x20x33x2: "):
+        next(scorer_of(tmp_path).strips(Held(noise(20, 33)[..., :2])))
 
 
 @pytest.mark.parametrize("size", [(7, 40), (16, 16), (37, 50), (3, 3)])

@@ -189,6 +189,8 @@ def _failing_in_one_line(output: Path) -> Iterator[None]:
     """What is written is whole, whatever happens."""
     try:
         yield
+    except MemoryError as error:
+        raise UserError(f"out of memory ({error}): give threads=1, or fewer kinds of results") from error
     except OSError as error:
         if error.errno in FULL:
             raise UserError(

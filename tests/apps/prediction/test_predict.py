@@ -129,6 +129,16 @@ def test_what_cannot_be_read_is_told_and_counted_in_the_end(
     assert {path.stem for path in (out / "masks").rglob("*.png")} == {"a", "b", "c"}
 
 
+def test_where_nothing_can_be_read_there_is_a_page_that_says_so(predicted: Predict, images: Path) -> None:
+    (images / "empty.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"1 of 1 inputs could not be predicted"):
+        predicted(f"input={images / 'empty.png'}")
+    assert "empty.png" in (images.parent / "out" / "index.html").read_text()
+    (images / "none").mkdir()
+    with pytest.raises(UserError, match=r"holds no picture and no video"):
+        predicted(f"input={images / 'none'}", "overwrite=true")
+
+
 def test_pictures_of_all_kinds_are_read_right(predicted: Predict, images: Path) -> None:
     folder = images / "kinds"
     folder.mkdir()
