@@ -35,8 +35,8 @@ MOST_COLUMNS = 12  # classes that have a column of the page's table, the most fr
 class PredictedInput:
     """A picture, or a video: `frames` is how many, None of a picture. `size` is (height, width) and `counts` `[C + 1]`
     int the pixels of each class, of all frames, the last being what is ignored. `confidence` is the mean probability of
-    the class that was said, `entropy` that of the entropy over the logarithm of the number of classes, in [0, 1]; None
-    where they are not known. `results` are the files by their kinds, below the page's folder, with "/" between folders.
+    the class that was said, None where it is not known. `results` are the files by their kinds, below the page's
+    folder, with "/" between folders.
     """
 
     key: str
@@ -44,7 +44,6 @@ class PredictedInput:
     counts: np.ndarray
     frames: int | None = None
     confidence: float | None = None
-    entropy: float | None = None
     results: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -53,9 +52,9 @@ def summary_csv(inputs: Sequence[PredictedInput], classes: Classes) -> str:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     shares = [f"share/{name}" for name in classes.names]
-    writer.writerow(["input", "height", "width", "frames", "confidence", "entropy", *shares, "share/ignored"])
+    writer.writerow(["input", "height", "width", "frames", "confidence", *shares, "share/ignored"])
     for each in inputs:
-        known = [each.confidence, each.entropy, *(each.counts / max(each.counts.sum(), 1)).tolist()]
+        known = [each.confidence, *(each.counts / max(each.counts.sum(), 1)).tolist()]
         numbers = ("" if number is None else f"{number:.6f}" for number in known)
         writer.writerow([each.key, *each.size, each.frames or "", *numbers])
     return text.getvalue()
@@ -143,7 +142,7 @@ def _table(inputs: Sequence[PredictedInput], classes: Classes) -> Table:
     total = _total(inputs)
     columns = [place for place in np.argsort(-total[:-1], kind="stable")[:MOST_COLUMNS].tolist() if total[place]]
     has_videos = any(each.frames is not None for each in inputs)
-    header = ["input", "results", "size", *(["frames"] if has_videos else []), "confidence", "entropy"]
+    header = ["input", "results", "size", *(["frames"] if has_videos else []), "confidence"]
     rows = [_row(each, columns, has_videos) for each in inputs]
     return Table(
         [*header, *(classes.names[place] for place in columns)],
@@ -161,4 +160,4 @@ def _row(each: PredictedInput, columns: Sequence[int], has_videos: bool) -> list
     ]
     size = Number(each.size[0] * each.size[1], f"{each.size[1]}\N{MULTIPLICATION SIGN}{each.size[0]}")
     links = Links([(kind, quote(place)) for kind, place in each.results.items()])
-    return [each.key, links, size, *frames, score(each.confidence), score(each.entropy), *shares]
+    return [each.key, links, size, *frames, score(each.confidence), *shares]

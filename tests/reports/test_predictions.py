@@ -12,10 +12,8 @@ from segmentation.reports.predictions import PredictedInput, predictions_page, s
 from tests.reports.parsed import Parsed
 
 CLASSES = Classes(("road", "car, parked"), ((128, 64, 128), (0, 0, 142)))
-STREET = PredictedInput(
-    "sub/street", (10, 20), np.array([150, 40, 10]), None, 0.9, 0.25, {"mask": "masks/sub/street #1.png"}
-)
-DRIVE = PredictedInput("drive", (10, 20), np.array([600, 0, 0]), 3, 0.5, None, {"overlay": "overlay/drive.mp4"})
+STREET = PredictedInput("sub/street", (10, 20), np.array([150, 40, 10]), None, 0.9, {"mask": "masks/sub/street #1.png"})
+DRIVE = PredictedInput("drive", (10, 20), np.array([600, 0, 0]), 3, 0.5, {"overlay": "overlay/drive.mp4"})
 UNKNOWN = PredictedInput("unknown", (1, 1), np.array([0, 0, 1]))
 INPUTS = (STREET, DRIVE, UNKNOWN)
 
@@ -32,12 +30,11 @@ def test_a_row_for_each_input() -> None:
         "width": "20",
         "frames": "",
         "confidence": "0.900000",
-        "entropy": "0.250000",
         "share/road": "0.750000",
         "share/car, parked": "0.200000",
         "share/ignored": "0.050000",
     }
-    assert (rows[1]["frames"], rows[1]["entropy"], rows[1]["share/road"]) == ("3", "", "1.000000")
+    assert (rows[1]["frames"], rows[1]["share/road"]) == ("3", "1.000000")
     assert (rows[2]["confidence"], rows[2]["share/ignored"]) == ("", "1.000000")
 
 
