@@ -23,6 +23,7 @@ from segmentation.apps.config.together import (
     band_faults,
     batch_faults,
     benchmark_faults,
+    beta_faults,
     clip_faults,
     device_faults,
     either_or_faults,
@@ -41,6 +42,7 @@ OF_GROUP: dict[str, tuple[Callable[[Content], Iterator[str]], ...]] = {
     "dataset": (split_faults,),
     "loss": (loss_faults, one_logit_faults, mask_faults),
     "augmentation": (augmentation_faults,),
+    "optimizer": (beta_faults,),
     "trainer": (batch_faults, clip_faults, find_lr_faults),
 }
 TOP_LEVEL = {"seed", "experiment_name", *GROUPS}
