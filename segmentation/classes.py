@@ -76,8 +76,9 @@ class Classes:
     def paint(self, labels: np.ndarray, ignored: Color = (255, 255, 255)) -> np.ndarray:
         """Class ids `[H, W]` (integer) -> RGB `[H, W, 3]` uint8; whatever is no class becomes `ignored`."""
         table = np.array([*self.colors, ignored], np.uint8)
-        valid = (labels >= 0) & (labels < len(self))
-        return table[np.where(valid, labels, len(self))]
+        unsigned = labels.view(f"u{labels.itemsize}")  # what is below 0 is then above all classes
+        places = np.minimum(unsigned, min(len(self), np.iinfo(unsigned.dtype).max)).astype(np.intp)
+        return np.take(table, places, axis=0)
 
 
 def default_colors(taken: Collection[Color] = ()) -> Iterator[Color]:

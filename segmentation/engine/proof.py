@@ -93,7 +93,7 @@ def prove(
         if picture.truth is not None and given.shape == expected.shape:
             confusions += torch.stack([_confusion(ids, picture.truth, classes) for ids in (given, expected)])
         advance(1)
-    miou, eager_miou = (metrics_from(counts, classes.names)["mIoU"] for counts in confusions)
+    miou, eager_miou = (metrics_from(counts, classes.names)["mIoU"] for counts in confusions.numpy())
     ms, eager_ms = (float(value) for value in 1000 * np.median(np.array(seconds), axis=0))
     return Proof(agreement, miou, eager_miou, ms, eager_ms)
 

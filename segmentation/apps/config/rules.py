@@ -1,15 +1,11 @@
 """What each option may be."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
-
-from segmentation.apps.config.content import ABSENT, Content, at, shown
+from segmentation.apps.config.asking import ASKING_RULES
+from segmentation.apps.config.faults import Rules
 from segmentation.apps.config.values import (
-    are,
     are_batch_sizes,
     are_betas,
     are_durations,
-    are_factors,
     are_groups,
     are_names,
     are_several_folders,
@@ -27,10 +23,8 @@ from segmentation.apps.config.values import (
     whole,
 )
 from segmentation.data.splits import SPLITS
-from segmentation.inference.augmented import FLIPS
 from segmentation.models.activation import ACTIVATIONS
 
-Rules = Mapping[str, tuple[Callable[[Any], bool], str]]
 FORMATS = ("onnx", "torch_export", "aot_inductor", "torchscript", "tensorrt")
 MIXES = ("mosaic", "cutmix", "classmix", "copy_paste")
 OWN_GROUP = "{pattern: NAME, lr or lr_multiplier: a number above 0, weight_decay: at least 0}"
@@ -136,12 +130,9 @@ RULES: Rules = {
     "trainer.resume": (optional(is_text), "auto, the path of a checkpoint, or null"),
 }
 EVALUATION_RULES: Rules = {
+    **ASKING_RULES,
     "run": (lambda value: isinstance(value, str | int), "the run folder that train.py wrote"),
     "split": (one_of(*SPLITS), ", ".join(SPLITS)),
-    "checkpoint": (is_text, "best, last, average, epoch_XXX, or the path of a checkpoint"),
-    "weights": (one_of("ema", "raw"), "ema or raw"),
-    "device": (optional(is_device), "auto, cpu, cuda, cuda:N, or null"),
-    "precision": (optional(one_of("auto", "fp32", "bf16", "fp16")), "auto, fp32, bf16, fp16, or null"),
     "batch_size": (optional(whole(1)), f"{AT_LEAST_1}, or null"),
     "num_workers": (optional(whole(0)), f"{AT_LEAST_0}, or null"),
     "label_errors": (is_bool, "true or false"),
@@ -152,12 +143,6 @@ EVALUATION_RULES: Rules = {
     "report": (is_bool, "true or false"),
     "from_counts": (is_bool, "true or false"),
     "min_mIoU": (optional(number(0)), "a number of at least 0, or null"),
-    "tile": (optional(is_size), "[height, width] in pixels, or null"),
-    "overlap": (is_below_1, "a number from 0 to below 1"),
-    "tta": (lambda value: isinstance(value, dict), "its options, such as tta.flips=[horizontal]"),
-    "tta.flips": (are(*FLIPS), f"a list of {', '.join(FLIPS)}"),
-    "tta.rotations": (are(90, 180, 270), "a list of 90, 180, 270"),
-    "tta.scales": (are_factors, "a list of numbers above 0"),
     "benchmark": (is_bool, "true or false"),
     "benchmark_size": (optional(is_size), "[height, width] in pixels, or null"),
     "benchmark_batch_size": (whole(1), AT_LEAST_1),
@@ -197,10 +182,3 @@ CHECK_RULES: Rules = {
     "folds": (optional(whole(2)), "a whole number of at least 2, or null"),
     "seed": (whole(0), AT_LEAST_0),
 }
-
-
-def value_faults(content: Content, rules: Rules, groups: Iterable[str]) -> Iterator[str]:
-    for path, (holds, expected) in rules.items():
-        value = at(content, path)
-        if path.split(".")[0] in groups and value is not ABSENT and not holds(value):
-            yield f"{path}={shown(value)}: expected {expected}"

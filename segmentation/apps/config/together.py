@@ -6,9 +6,9 @@ from inspect import signature
 from typing import Any
 
 from segmentation.apps.config.content import ABSENT, Content, at, class_names, nodes, shown
+from segmentation.apps.config.faults import Rules
 from segmentation.apps.config.keys import quietly_imported
 from segmentation.apps.config.losses import loss_parts
-from segmentation.apps.config.rules import Rules
 from segmentation.apps.config.values import are_betas, are_many, are_names, is_size, number, whole
 from segmentation.data.image.augmentation.bands import made_for_colors
 from segmentation.data.image.augmentation.device import DeviceAugmentation
