@@ -1,4 +1,4 @@
-# make demo | test | lint | train | evaluate | export | compare | report | check | bench | bench-data | bench-metrics | soak | augmentations | schedule | tensorboard | clean
+# make demo | test | lint | train | evaluate | export | pareto | compare | report | check | bench | bench-data | bench-metrics | soak | augmentations | schedule | tensorboard | clean
 # Options: make train ARGS="model=unet dataset=david dataset.root=PATH", make evaluate RUN=outputs/default/DATE,
 # make report RUNS="outputs/default/*", make compare RUNS="outputs/default/A outputs/default/B"
 
@@ -9,7 +9,7 @@ ARGS ?=
 RUN ?= $(shell ls -td outputs/*/*/config.yaml outputs/*/*/*/config.yaml 2>/dev/null | head -1 | xargs -r dirname)
 DEMO_RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: demo install test lint train evaluate export compare report check bench bench-data bench-metrics soak contract models augmentations schedule tensorboard clean
+.PHONY: demo install test lint train evaluate export pareto compare report check bench bench-data bench-metrics soak contract models augmentations schedule tensorboard clean
 
 demo: $(VENV)/.installed  ## install, draw a small data set, train on it, evaluate, fail below the expected score
 	$(BIN)/python train.py experiment=demo hydra.run.dir=$(DEMO_RUN)
@@ -52,6 +52,9 @@ evaluate: $(VENV)/.installed  ## of RUN, by default the newest
 
 export: $(VENV)/.installed-dev  ## RUN, by default the newest, as one proven file: make export RUN=RUN ARGS="format=onnx package=true"
 	$(BIN)/python export.py run=$(RUN) $(ARGS)
+
+pareto: $(VENV)/.installed-dev  ## sizes, tiles, TTA, precisions and backends of RUN against mIoU, time, memory: make pareto RUN=RUN ARGS="images=50"
+	$(BIN)/python pareto.py run=$(RUN) $(ARGS)
 
 compare: $(VENV)/.installed  ## evaluated runs, the first is the baseline: make compare RUNS="outputs/default/A outputs/default/B"
 	$(BIN)/python compare.py "runs=[$(shell echo $(RUNS) | tr ' ' ,)]" $(ARGS)

@@ -142,6 +142,7 @@ def _faults_of_job(script: Path, overrides: Sequence[str]) -> list[str]:
         faults_in_compare,
         faults_in_evaluation,
         faults_in_export,
+        faults_in_pareto,
     )
 
     others = {
@@ -149,6 +150,7 @@ def _faults_of_job(script: Path, overrides: Sequence[str]) -> list[str]:
         "check": faults_in_check,
         "compare": faults_in_compare,
         "export": faults_in_export,
+        "pareto": faults_in_pareto,
     }
     name, check = (script.stem, others[script.stem]) if script.stem in others else ("config", faults_in)
     groups = {path.name: path for path in (script.parent / "conf").iterdir() if path.is_dir()}

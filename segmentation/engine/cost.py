@@ -1,0 +1,63 @@
+"""What a way of running a model is worth and what it costs, image by image: mIoU, latency, memory."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from segmentation.classes import Classes
+from segmentation.data.batch import Batch
+from segmentation.metrics.segmentation import SegmentationMetric
+from segmentation.outputs import at_size_of, labels_from, logits_from
+from segmentation.runtime.device import Precision, synchronize
+from segmentation.runtime.memory_watch import MemoryWatch
+
+WARM_UP = 2  # runs of the first image before time is taken
+
+
+@dataclass(frozen=True)
+class Cost:
+    """`miou` at the size of the masks; `latency_ms` is the median over images, from pixels to class ids of the same
+    size; `memory_mb` the most that was held meanwhile, beyond the model.
+    """
+
+    miou: float
+    latency_ms: float
+    memory_mb: float
+
+
+@torch.inference_mode()
+def cost_of(
+    model: nn.Module,
+    images: Iterable[Batch],
+    classes: Classes,
+    device: torch.device,
+    precision: Precision,
+    advance: Callable[[int], None] = lambda count: None,
+) -> Cost:
+    """`images` are batches of one; `advance` is called with 1 after each."""
+    metric, watch = SegmentationMetric(classes), MemoryWatch(device)
+    seconds: list[float] = []
+
+    def run(batch: Batch) -> torch.Tensor:
+        with precision.autocast(device):
+            logits = logits_from(model(batch.inputs))
+        labels_from(logits)
+        synchronize(device)
+        return logits
+
+    for batch in images:
+        batch = batch.to(device)
+        synchronize(device)
+        with watch.watching():
+            for _ in range(0 if seconds else WARM_UP):
+                run(batch)
+            started = time.perf_counter()
+            logits = run(batch)
+            seconds.append(time.perf_counter() - started)
+        metric.update(at_size_of(logits, batch.target), batch.target, batch.keys)
+        advance(1)
+    return Cost(metric.compute()["mIoU"], 1000 * float(np.median(seconds)), watch.beyond_mb)
