@@ -13,7 +13,7 @@ from segmentation.runtime.files import link_or_copy, read_json, write_text
 from segmentation.runtime.run_folder import RunFolder, read_written
 
 Metadata = Mapping[str, Any]
-EXAMPLE = Path(__file__).resolve().parents[1] / "inference" / "standalone.py"  # not imported: it needs onnxruntime
+EXAMPLE = Path(__file__).resolve().parents[2] / "inference" / "standalone.py"  # not imported: it needs onnxruntime
 
 
 def refuse_unpackable(metadata: Metadata) -> None:
