@@ -192,6 +192,11 @@ EXPORT_RULES: Rules = {
     "precision": (one_of("fp32", "fp16", "int8"), "fp32, fp16 or int8"),
     "layout": (one_of("nhwc", "nchw"), "nhwc or nchw"),
     "probabilities": (is_bool, "true or false"),
+    "thresholds": (
+        lambda value: value is None or isinstance(value, dict) or number(0, 1)(value),
+        "a probability, {class: probability}, or null",
+    ),
+    "otherwise": (optional(is_text), "a class, or null"),
     "opset": (whole(18), "a whole number of at least 18"),
     "output": (optional(is_text), "the path of a file, or null"),
     "proof_images": (whole(1), AT_LEAST_1),

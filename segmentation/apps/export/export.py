@@ -18,10 +18,12 @@ from segmentation.apps.export.package import refuse_unpackable, write_package
 from segmentation.apps.export.pictures import ProofPictures, validation_images
 from segmentation.apps.export.write import failing_in_one_line, halved, write_onnx_in
 from segmentation.apps.runs.opened import classes_of, load_trained, open_run_as_it_was
+from segmentation.build.make import plain
 from segmentation.engine.proof import Proof, prove
 from segmentation.errors import UserError
 from segmentation.inference.deployed import Deployed
 from segmentation.inference.onnx_file import seal
+from segmentation.inference.options import post_processing
 from segmentation.runtime.console import progress_bar, table_text
 from segmentation.runtime.files import link_or_copy, read_json, write_json, write_text
 from segmentation.runtime.run_folder import RunFolder, read_written
@@ -41,13 +43,16 @@ def export_run(cfg: DictConfig) -> float:
     kind.refuse_missing(cfg.format)
     path = _path(cfg, folder)
     classes = classes_of(folder)
+    decision = post_processing({name: plain(cfg)[name] for name in ("thresholds", "otherwise")}, classes)
     run.trainer.channels_last = False  # how tensors lie in memory is of no use to a file
     trained = load_trained(cfg, folder, run, classes, CPU)
     images = validation_images(run, folder, classes, cfg.dataset.root)
     if cfg.precision == "int8" and images is None:
         raise UserError("precision=int8 is calibrated on validation images: give dataset.root=PATH, the run's data")
     pictures = ProofPictures(run, images, cfg.layout)
-    deployed = Deployed(trained.model, cfg.layout, pictures.max_value, cfg.probabilities)
+    deployed = Deployed(
+        trained.model, cfg.layout, pictures.max_value, cfg.probabilities, decision.thresholds, decision.otherwise
+    )
     metadata = metadata_of(folder, run, trained, deployed, classes, cfg.precision)
     if cfg.package:
         refuse_unpackable(metadata)

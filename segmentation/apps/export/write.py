@@ -29,7 +29,7 @@ def halved(deployed: Deployed) -> Deployed:
     """In fp16. Raises `UserError` for a model that cannot compute in it."""
     if not isinstance(deployed.model, ImageModel):
         raise UserError("precision=fp16 is for models built on ImageModel, which normalises in fp32: give fp32")
-    return Deployed(in_half(deployed.model), deployed.layout, deployed.max_value, deployed.probabilities)
+    return deployed.around(in_half(deployed.model))
 
 
 @contextmanager
