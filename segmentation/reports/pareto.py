@@ -9,6 +9,8 @@ from segmentation.reports.blocks import Cell, Definitions, Number, Table, Text
 from segmentation.reports.charts import Axis, Charts, Line, LineChart
 from segmentation.reports.page import Section, page
 
+DIGITS = 4  # of a score
+
 
 @dataclass(frozen=True)
 class WayFacts:
@@ -28,12 +30,12 @@ class WayFacts:
 def efficient(scores: Sequence[float], costs: Sequence[float]) -> list[bool]:
     """Of which there is none that has as good a score at as low a cost and is better in one of the two.
 
-    Of equal ones all are; what is not a number never is.
+    Scores are taken as they are told, with four digits. Of equal ones all are; what is not a number never is.
 
     >>> efficient([0.5, 0.6, 0.6, 0.4], [10, 20, 30, 10])
     [True, True, False, False]
     """
-    score, cost = np.asarray(scores, float), np.asarray(costs, float)
+    score, cost = np.asarray(scores, float).round(DIGITS), np.asarray(costs, float)
     as_good = (score[:, None] >= score) & (cost[:, None] <= cost)
     better = (score[:, None] > score) | (cost[:, None] < cost)
     beaten = np.any(as_good & better, axis=0)
@@ -56,7 +58,7 @@ def ways_table(ways: Sequence[WayFacts]) -> tuple[list[str], list[list[Cell]]]:
     rows: list[list[Cell]] = [
         [
             *ways[place].settings.values(),
-            Number(ways[place].miou, f"{ways[place].miou:.4f}"),
+            Number(ways[place].miou, f"{ways[place].miou:.{DIGITS}f}"),
             Number(ways[place].latency_ms, f"{ways[place].latency_ms:.1f}"),
             Number(ways[place].memory_mb, f"{ways[place].memory_mb:.0f}"),
             ", ".join(marks[place]),

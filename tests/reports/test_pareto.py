@@ -16,6 +16,7 @@ def test_efficient_is_what_nothing_beats() -> None:
     scores, costs = [0.5, 0.6, 0.6, 0.55, 0.4, 0.7], [10, 20, 30, 25, 10, 90]
     assert efficient(scores, costs) == [True, True, False, False, False, True]
     assert efficient([0.5, 0.5], [3, 3]) == [True, True], "equal ones do not beat each other"
+    assert efficient([0.50001, 0.50004], [3, 4]) == [True, False], "told as the same"
     assert efficient([NAN, 0.1, 0.2], [1, NAN, 5]) == [False, False, True]
 
 

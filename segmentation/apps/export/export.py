@@ -5,7 +5,6 @@ import platform
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -16,7 +15,13 @@ from segmentation.apps.export.formats import FORMATS, in_numpy
 from segmentation.apps.export.metadata import metadata_of
 from segmentation.apps.export.package import refuse_unpackable, write_package
 from segmentation.apps.export.pictures import ProofPictures, validation_images
-from segmentation.apps.export.write import failing_in_one_line, halved, write_onnx_in
+from segmentation.apps.export.write import (
+    failing_in_one_line,
+    folder_beside,
+    halved,
+    unwritable_in_one_line,
+    write_onnx_in,
+)
 from segmentation.apps.runs.opened import classes_of, load_trained, open_run_as_it_was
 from segmentation.build.make import plain
 from segmentation.engine.proof import Proof, prove
@@ -60,9 +65,8 @@ def export_run(cfg: DictConfig) -> float:
         log.info("no recommended confidence: it follows from evaluate.py run=%s, for the best checkpoint", cfg.run)
 
     proof_images = pictures.chosen(cfg.proof_images)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".export-", dir=path.parent) as temporary:
-        file = Path(temporary) / path.name
+    with unwritable_in_one_line(path), folder_beside(path) as temporary:
+        file = temporary / path.name
         log.info("writing %s: %s, epoch %d, %s weights", path, trained.path, trained.epoch, trained.weights)
         with failing_in_one_line(f"format={cfg.format}: this model cannot be exported"):
             _write(cfg, deployed, pictures, proof_images, metadata, file)

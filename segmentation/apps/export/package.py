@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from omegaconf import DictConfig
 
+from segmentation.apps.export.write import folder_beside, unwritable_in_one_line
 from segmentation.data.splits import read_split
 from segmentation.errors import UserError
 from segmentation.reports.model_card import model_card
@@ -40,8 +40,7 @@ def write_package(
         "command": read_written(folder.environment, read_json).get("command", "not known"),
         "epochs": int(run.trainer.epochs),
     }
-    with TemporaryDirectory(prefix=".package-", dir=path.parent) as temporary:
-        written = Path(temporary)
+    with unwritable_in_one_line(package), folder_beside(package) as written:
         link_or_copy(path, written / "model.onnx")
         write_text(written / "classes.json", folder.classes.read_text(encoding="utf-8"))
         write_text(written / "predict.py", EXAMPLE.read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from segmentation.apps.export.pictures import ProofPictures
 from segmentation.errors import UserError
@@ -45,3 +46,21 @@ def failing_in_one_line(told: str) -> Iterator[None]:
             first = first.__cause__
         reason = " ".join(str(first).split())[:300] or type(first).__name__
         raise UserError(f"{told}: {reason}") from error
+
+
+@contextmanager
+def unwritable_in_one_line(path: Path) -> Iterator[None]:
+    """No space, no permission: `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"{path} cannot be written ({reason}): make room there, or name another place") from error
+
+
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """A temporary one, in which a file that is to be at `path` can be written: on the same disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".export-", dir=path.parent) as temporary:
+        yield Path(temporary)
