@@ -80,6 +80,7 @@ RULES: Rules = {
     "model.one_logit": (is_bool, "true or false"),
     "model.activation": (one_of(*ACTIVATIONS, None), f"{', '.join(ACTIVATIONS)}, or null"),
     "model.activation_in_encoder": (is_bool, "true or false"),
+    "model.encoder_weights": (optional(is_text), "a name such as imagenet, a file, or null"),
     "model.checkpoint": (optional(is_text), "a checkpoint or the folder of a run, or null"),
     "model.trainable": (optional(are_names), 'a list of names as ["*decoder*", "*head*"], or null'),
     "model.gradient_checkpointing": (is_bool, "true or false"),
