@@ -107,6 +107,17 @@ def test_the_file_says_what_it_is(scored: RunFolder, composed: Compose, export: 
     assert {entry.domain: entry.version for entry in onnx.load(scored.path / "street.onnx").opset_import}[""] == 18
 
 
+def test_another_opset_is_the_one_that_was_asked_for(scored: RunFolder, export: Export) -> None:
+    assert export("opset=20", "proof_images=1") > 0.999
+    model = onnx.load(scored.export / "model.onnx")
+    assert {entry.domain: entry.version for entry in model.opset_import}[""] == 20
+    (given,) = model.graph.input
+    shape = [dimension.dim_param or dimension.dim_value for dimension in given.type.tensor_type.shape.dim]
+    assert shape == ["batch", "height", "width", 3]
+    with pytest.raises(UserError, match="opset"):
+        export("opset=99")
+
+
 def test_thresholds_are_inside(scored: RunFolder, export: Export) -> None:
     export("thresholds={road:0.2}", "otherwise=void", "probabilities=true", "proof_images=1")
     model = ExportedModel.open(scored.export / "model.onnx")
