@@ -1,4 +1,4 @@
-# make demo | test | lint | train | evaluate | predict | export | compare | report | check | bench | bench-data | bench-metrics | bench-predict | soak | augmentations | schedule | tensorboard | clean
+# make demo | test | lint | train | evaluate | predict | export | pareto | compare | report | check | bench | bench-data | bench-metrics | bench-predict | soak | augmentations | schedule | tensorboard | clean
 # Options: make train ARGS="model=unet dataset=david dataset.root=PATH", make evaluate RUN=outputs/default/DATE,
 # make predict RUN=RUN INPUT=PATH OUTPUT=FOLDER,
 # make report RUNS="outputs/default/*", make compare RUNS="outputs/default/A outputs/default/B"
@@ -11,7 +11,7 @@ RUN ?= $(shell ls -td outputs/*/*/config.yaml outputs/*/*/*/config.yaml 2>/dev/n
 OUTPUT ?= outputs/predictions
 DEMO_RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: demo install test lint train evaluate predict export compare report check bench bench-data bench-metrics bench-predict soak contract models augmentations schedule tensorboard clean
+.PHONY: demo install test lint train evaluate predict export pareto compare report check bench bench-data bench-metrics bench-predict soak contract models augmentations schedule tensorboard clean
 
 demo: $(VENV)/.installed  ## install, draw a small data set, train on it, evaluate, fail below the expected score
 	$(BIN)/python train.py experiment=demo hydra.run.dir=$(DEMO_RUN)
@@ -57,6 +57,9 @@ predict: $(VENV)/.installed  ## masks by RUN, by default the newest: make predic
 
 export: $(VENV)/.installed-dev  ## RUN, by default the newest, as one proven file: make export RUN=RUN ARGS="format=onnx package=true"
 	$(BIN)/python export.py run=$(RUN) $(ARGS)
+
+pareto: $(VENV)/.installed-dev  ## sizes, tiles, TTA, precisions and backends of RUN against mIoU, time, memory: make pareto RUN=RUN ARGS="images=50"
+	$(BIN)/python pareto.py run=$(RUN) $(ARGS)
 
 compare: $(VENV)/.installed  ## evaluated runs, the first is the baseline: make compare RUNS="outputs/default/A outputs/default/B"
 	$(BIN)/python compare.py "runs=[$(shell echo $(RUNS) | tr ' ' ,)]" $(ARGS)

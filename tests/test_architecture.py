@@ -22,6 +22,7 @@ COMMANDS = {  # a folder of apps, and which others it may know
     "dataset": {"config"},
     "training": {"config", "dataset"},
     **{name: {"config", "runs"} for name in ("evaluation", "comparison", "export", "prediction")},
+    "pareto": {"config", "runs", "export"},
 }
 KINDS = {"image", "mesh", "instance"}
 

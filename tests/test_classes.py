@@ -110,6 +110,8 @@ def test_the_ignore_index_is_no_class(ignore_index: int) -> None:
     with pytest.raises(UserError, match=f"ignore index {ignore_index} is also class {ENTRIES[ignore_index]['name']}"):
         Classes.from_entries(ENTRIES, ignore_index)
     assert Classes.from_entries(ENTRIES, 3).ignore_index == 3
+    with pytest.raises(UserError, match="300 classes are too many for masks of 8 bits, which have room for 255"):
+        Classes.from_entries([f"class {number}" for number in range(300)])
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.int64])

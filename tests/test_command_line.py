@@ -54,11 +54,9 @@ def test_what_a_user_can_mend_is_told_without_a_traceback(
         ("evaluate.py run=x chekpoint=best", ["chekpoint: there is no such key; did you mean checkpoint?"]),
         ("evaluate.py run=x dataset=david dataset.lables=x", ["dataset.lables: there is no such key; did you mean"]),
         ("export.py run=x formt=onnx", ["formt: there is no such key; did you mean format?"]),
-        (
-            "predict.py model=a.onnx input=b output=c overwite=true",
-            ["overwite: there is no such key; did you mean"],
-        ),
+        ("predict.py model=a.onnx input=b output=c overwite=true", ["overwite: there is no such key; did you mean"]),
         ("predict.py run=[a,b] input=c output=d smoothing.keep=0.5", []),
+        ("pareto.py run=x image=9", ["image: there is no such key; did you mean images?"]),
         ("train.py model=unett", ["model=unett: there is no such model; did you mean unet?"]),
         ("train.py trainer={a:1}", ["trainer={a:1}: expected one of default"]),
         ("train.py seed=1", []),

@@ -162,6 +162,7 @@ def _check_of(script: str) -> tuple[str, Callable[[DictConfig], list[str]]]:
         "check": check.faults_in_check,
         "compare": check.faults_in_compare,
         "export": check.faults_in_export,
+        "pareto": check.faults_in_pareto,
     }
     return (script, others[script]) if script in others else ("config", check.faults_in)
 

@@ -175,8 +175,8 @@ def test_a_unet_in_tiles_says_what_it_says_of_the_whole() -> None:
     and its classes evenly spread, so that there are borders everywhere.
     """
     torch.manual_seed(0)
-    options = {"encoder_depth": 3, "decoder_channels": [64, 32, 16]}
-    model = smp_model("Unet", "resnet18", 3, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), **options).eval()
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    model = smp_model("Unet", "resnet18", 3, mean, std, encoder_depth=3, decoder_channels=[64, 32, 16]).eval()
     smooth = cv2.GaussianBlur(noise(384, 448).astype(np.float32), (0, 0), 9)
     image = ((smooth - smooth.min()) / np.ptp(smooth) * 255).astype(np.uint8)
     with torch.inference_mode():

@@ -14,6 +14,7 @@ from segmentation.apps.config.rules import (
     COMPARE_RULES,
     EVALUATION_RULES,
     EXPORT_RULES,
+    PARETO_RULES,
     RULES,
 )
 from segmentation.apps.config.together import (
@@ -21,6 +22,7 @@ from segmentation.apps.config.together import (
     band_faults,
     batch_faults,
     benchmark_faults,
+    beta_faults,
     clip_faults,
     device_faults,
     either_or_faults,
@@ -38,6 +40,7 @@ OF_GROUP: dict[str, tuple[Callable[[Content], Iterator[str]], ...]] = {
     "dataset": (split_faults,),
     "loss": (loss_faults, one_logit_faults, mask_faults),
     "augmentation": (augmentation_faults,),
+    "optimizer": (beta_faults,),
     "trainer": (batch_faults, clip_faults, find_lr_faults),
 }
 TOP_LEVEL = {"seed", "experiment_name", *GROUPS}
@@ -76,6 +79,11 @@ def faults_in_export(cfg: DictConfig) -> list[str]:
     return told_faults(cfg, _export_faults)
 
 
+def faults_in_pareto(cfg: DictConfig) -> list[str]:
+    """Of pareto.py's options."""
+    return told_faults(cfg, _pareto_faults)
+
+
 def faults_in_check(cfg: DictConfig) -> list[str]:
     """Of check.py's options and of its data set."""
     return told_faults(cfg, _check_faults)
@@ -112,6 +120,12 @@ def _export_faults(content: Content) -> Iterator[str]:
     yield from unknown_keys(content["dataset"], "dataset", {"root"})
     yield from value_faults(content, EXPORT_RULES, [path.split(".")[0] for path in EXPORT_RULES])
     yield from export_faults(content)
+
+
+def _pareto_faults(content: Content) -> Iterator[str]:
+    yield from unknown_keys(content, "", {*PARETO_RULES, "dataset"})
+    yield from unknown_keys(content["dataset"], "dataset", {"root"})
+    yield from value_faults(content, PARETO_RULES, [path.split(".")[0] for path in PARETO_RULES])
 
 
 def _check_faults(content: Content) -> Iterator[str]:

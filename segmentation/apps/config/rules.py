@@ -1,11 +1,15 @@
 """What each option may be."""
 
-from segmentation.apps.config.asking import ASKING_RULES
+from typing import Any
+
+from segmentation.apps.config.asking import ASKING_RULES, FLIPS
 from segmentation.apps.config.faults import Rules
 from segmentation.apps.config.values import (
+    are,
     are_batch_sizes,
     are_betas,
     are_durations,
+    are_factors,
     are_groups,
     are_names,
     are_several_folders,
@@ -20,12 +24,15 @@ from segmentation.apps.config.values import (
     number,
     one_of,
     optional,
+    some_of,
     whole,
 )
 from segmentation.data.splits import SPLITS
 from segmentation.models.activation import ACTIVATIONS
 
 FORMATS = ("onnx", "torch_export", "aot_inductor", "torchscript", "tensorrt")
+PRECISIONS = ("fp32", "bf16", "fp16", "int8")
+BACKENDS = ("eager", "compiled", "onnx")
 MIXES = ("mosaic", "cutmix", "classmix", "copy_paste")
 OWN_GROUP = "{pattern: NAME, lr or lr_multiplier: a number above 0, weight_decay: at least 0}"
 AT_LEAST_0 = "a whole number of at least 0"
@@ -33,6 +40,14 @@ AT_LEAST_1 = "a whole number of at least 1"
 SHARE = "a number from 0 to 1"
 DURATION = f"{SHARE}, or a whole number of epochs"
 POSITIVE = "a number above 0"
+
+
+def is_tta(value: Any) -> bool:
+    """As evaluate.py has it; what is left out is nothing."""
+    rules = {"flips": are(*FLIPS), "rotations": are(90, 180, 270), "scales": are_factors}
+    return isinstance(value, dict) and all(key in rules and rules[key](given) for key, given in value.items())
+
+
 RULES: Rules = {
     "seed": (lambda value: whole(0)(value) and value < 2**63, AT_LEAST_0),
     "experiment_name": (is_text, "a name"),
@@ -63,6 +78,7 @@ RULES: Rules = {
     "model.one_logit": (is_bool, "true or false"),
     "model.activation": (one_of(*ACTIVATIONS, None), f"{', '.join(ACTIVATIONS)}, or null"),
     "model.activation_in_encoder": (is_bool, "true or false"),
+    "model.encoder_weights": (optional(is_text), "a name such as imagenet, a file, or null"),
     "model.checkpoint": (optional(is_text), "a checkpoint or the folder of a run, or null"),
     "model.trainable": (optional(are_names), 'a list of names as ["*decoder*", "*head*"], or null'),
     "model.gradient_checkpointing": (is_bool, "true or false"),
@@ -166,6 +182,11 @@ EXPORT_RULES: Rules = {
     "precision": (one_of("fp32", "fp16", "int8"), "fp32, fp16 or int8"),
     "layout": (one_of("nhwc", "nchw"), "nhwc or nchw"),
     "probabilities": (is_bool, "true or false"),
+    "thresholds": (
+        lambda value: value is None or isinstance(value, dict) or number(0, 1)(value),
+        "a probability, {class: probability}, or null",
+    ),
+    "otherwise": (optional(is_text), "a class, or null"),
     "opset": (whole(18), "a whole number of at least 18"),
     "output": (optional(is_text), "the path of a file, or null"),
     "proof_images": (whole(1), AT_LEAST_1),
@@ -173,6 +194,20 @@ EXPORT_RULES: Rules = {
     "package": (is_bool, "true or false"),
     "data_licence": (optional(is_text), "a text, or null"),
     "dataset.root": (optional(is_text), "a folder, or null"),
+}
+PARETO_RULES: Rules = {
+    **{
+        name: EXPORT_RULES[name]
+        for name in ("run", "checkpoint", "weights", "opset", "calibration_images", "dataset.root")
+    },
+    "device": (optional(is_device), "auto, cpu, cuda, cuda:N, or null"),
+    "sizes": (optional(some_of(is_size)), "a list of [height, width] in pixels, or null"),
+    "tiles": (some_of(optional(is_size)), "a list of [height, width] in pixels or null, which is whole images"),
+    "overlap": (is_below_1, "a number from 0 to below 1"),
+    "tta": (some_of(is_tta), "a list of {flips: [...], rotations: [...], scales: [...]}, as tta of evaluate.py"),
+    "precisions": (some_of(one_of(*PRECISIONS)), f"a list of {', '.join(PRECISIONS)}"),
+    "backends": (some_of(one_of(*BACKENDS)), f"a list of {', '.join(BACKENDS)}"),
+    "images": (whole(1), AT_LEAST_1),
 }
 CHECK_RULES: Rules = {
     "report": (optional(is_text), "the path of an HTML file, or null"),

@@ -98,8 +98,12 @@ def as_asked(model: nn.Module, cfg: DictConfig, batch_size: int) -> Prediction:
 
 
 def names_of_choices(cfg: DictConfig) -> list[str]:
-    """How results made in tiles or several views are told from those of whole images as they are."""
-    return [name for name, chosen in (("tiled", cfg.tile is not None), ("tta", any(plain(cfg.tta).values()))) if chosen]
+    """How results made in tiles or several views are told from those of whole images as they are, and from each other:
+    `tiled512x512-0.5`, `tta-horizontal+90`.
+    """
+    tiled = [] if cfg.tile is None else [f"tiled{cfg.tile[0]}x{cfg.tile[1]}-{cfg.overlap:g}"]
+    asked = [str(way) for ways in plain(cfg.tta).values() for way in ways]
+    return [*tiled, *([f"tta-{'+'.join(asked)}"] if asked else [])]
 
 
 def _read_config(path: Path) -> Any:
