@@ -1,5 +1,6 @@
-# make demo | test | lint | train | evaluate | export | compare | report | check | bench | bench-data | bench-mesh | bench-metrics | soak | augmentations | schedule | tensorboard | clean
+# make demo | test | lint | train | evaluate | predict | export | pareto | compare | report | check | bench | bench-data | bench-mesh | bench-metrics | bench-predict | soak | augmentations | schedule | tensorboard | clean
 # Options: make train ARGS="model=unet dataset=david dataset.root=PATH", make evaluate RUN=outputs/default/DATE,
+# make predict RUN=RUN INPUT=PATH OUTPUT=FOLDER,
 # make report RUNS="outputs/default/*", make compare RUNS="outputs/default/A outputs/default/B"
 
 PYTHON ?= python3
@@ -7,9 +8,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 RUN ?= $(shell ls -td outputs/*/*/config.yaml outputs/*/*/*/config.yaml 2>/dev/null | head -1 | xargs -r dirname)
+OUTPUT ?= outputs/predictions
 DEMO_RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: demo install test lint train evaluate export compare report check bench bench-data bench-mesh bench-metrics soak contract models augmentations schedule tensorboard clean
+.PHONY: demo install test lint train evaluate predict export pareto compare report check bench bench-data bench-mesh bench-metrics bench-predict soak contract models augmentations schedule tensorboard clean
 
 demo: $(VENV)/.installed  ## install, draw a small data set, train on it, evaluate, fail below the expected score
 	$(BIN)/python train.py experiment=demo hydra.run.dir=$(DEMO_RUN)
@@ -50,8 +52,14 @@ train: $(VENV)/.installed
 evaluate: $(VENV)/.installed  ## of RUN, by default the newest
 	$(BIN)/python evaluate.py run=$(RUN) $(ARGS)
 
+predict: $(VENV)/.installed  ## masks by RUN, by default the newest: make predict INPUT=FILE|FOLDER|VIDEO OUTPUT=FOLDER ARGS="tile=[512,512]"
+	$(BIN)/python predict.py run=$(RUN) "input=$(INPUT)" "output=$(OUTPUT)" $(ARGS)
+
 export: $(VENV)/.installed-dev  ## RUN, by default the newest, as one proven file: make export RUN=RUN ARGS="format=onnx package=true"
 	$(BIN)/python export.py run=$(RUN) $(ARGS)
+
+pareto: $(VENV)/.installed-dev  ## sizes, tiles, TTA, precisions and backends of RUN against mIoU, time, memory: make pareto RUN=RUN ARGS="images=50"
+	$(BIN)/python pareto.py run=$(RUN) $(ARGS)
 
 compare: $(VENV)/.installed  ## evaluated runs, the first is the baseline: make compare RUNS="outputs/default/A outputs/default/B"
 	$(BIN)/python compare.py "runs=[$(shell echo $(RUNS) | tr ' ' ,)]" $(ARGS)
@@ -76,6 +84,9 @@ bench-mesh: $(VENV)/.installed-dev  ## features and clusters of 100,000 faces; l
 
 bench-metrics: $(VENV)/.installed-dev  ## what the metric costs in an evaluation step, beside torchmetrics; the time of intervals
 	$(BIN)/python -m tests.bench.metrics
+
+bench-predict: $(VENV)/.installed-dev  ## images/s of predict.py beside the model alone: make bench-predict IMAGES=FOLDER (by default CamVid's val)
+	$(BIN)/python -m tests.bench.prediction $(IMAGES)
 
 augmentations: $(VENV)/.installed  ## a picture of 16 augmented training samples: make augmentations ARGS="augmentation=strong"
 	$(BIN)/python augmentations.py $(ARGS)

@@ -11,6 +11,7 @@ import numpy as np
 from segmentation.errors import UserError
 
 Color = tuple[int, int, int]
+LARGEST_ID = 255  # of the 8 bits of a mask: ids of classes and, above them, of what is ignored
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ class Classes:
             if len(color) != 3 or not all(0 <= channel <= 255 for channel in color):
                 raise UserError(f"colour {list(color)} of class {name}: expected three numbers from 0 to 255 (RGB)")
         if 0 <= self.ignore_index < len(self.names):
-            raise UserError(
-                f"ignore index {self.ignore_index} is also class {self.names[self.ignore_index]}: "
-                f"set dataset.ignore_index to {len(self.names)} or above"
-            )
+            remedy = f"set dataset.ignore_index to {len(self.names)} or above"
+            if len(self.names) > LARGEST_ID:
+                remedy = f"{len(self.names)} classes are too many for masks of 8 bits, which have room for {LARGEST_ID}"
+            raise UserError(f"ignore index {self.ignore_index} is also class {self.names[self.ignore_index]}: {remedy}")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -76,8 +77,9 @@ class Classes:
     def paint(self, labels: np.ndarray, ignored: Color = (255, 255, 255)) -> np.ndarray:
         """Class ids `[H, W]` (integer) -> RGB `[H, W, 3]` uint8; whatever is no class becomes `ignored`."""
         table = np.array([*self.colors, ignored], np.uint8)
-        valid = (labels >= 0) & (labels < len(self))
-        return table[np.where(valid, labels, len(self))]
+        unsigned = labels.view(f"u{labels.itemsize}")  # what is below 0 is then above all classes
+        places = np.minimum(unsigned, min(len(self), np.iinfo(unsigned.dtype).max)).astype(np.intp)
+        return np.take(table, places, axis=0)
 
 
 def default_colors(taken: Collection[Color] = ()) -> Iterator[Color]:

@@ -11,6 +11,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
+from segmentation.apps.command import config_folder
+
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = (
     "dataset.image_size=[32,64]",
@@ -55,7 +57,7 @@ def composed() -> Compose:
     """`composed("model=unet", ..., name="config")`: the configuration that this command line gives."""
 
     def make(*overrides: str, name: str = "config") -> DictConfig:
-        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        with initialize_config_dir(str(config_folder(ROOT / f"{name}.py")), version_base="1.3"):
             return compose(name, list(overrides))
 
     return make

@@ -21,7 +21,8 @@ COMMANDS = {  # a folder of apps, and which others it may know
     "runs": {"config"},
     "dataset": {"config"},
     "training": {"config", "dataset"},
-    **{name: {"config", "runs"} for name in ("evaluation", "comparison", "export")},
+    **{name: {"config", "runs"} for name in ("evaluation", "comparison", "export", "prediction")},
+    "pareto": {"config", "runs", "export"},
 }
 KINDS = {"image", "mesh", "instance"}
 

@@ -110,3 +110,18 @@ def test_the_ignore_index_is_no_class(ignore_index: int) -> None:
     with pytest.raises(UserError, match=f"ignore index {ignore_index} is also class {ENTRIES[ignore_index]['name']}"):
         Classes.from_entries(ENTRIES, ignore_index)
     assert Classes.from_entries(ENTRIES, 3).ignore_index == 3
+    with pytest.raises(UserError, match="300 classes are too many for masks of 8 bits, which have room for 255"):
+        Classes.from_entries([f"class {number}" for number in range(300)])
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int64])
+def test_whatever_is_no_class_is_painted_as_ignored(kind: type) -> None:
+    classes = Classes.from_entries([{"name": "road", "color": [1, 2, 3]}, {"name": "car", "color": [4, 5, 6]}])
+    painted = classes.paint(np.array([[0, 1, 2, 300, -1, -2, -3]], kind), ignored=(7, 7, 7))
+    assert painted.tolist() == [[[1, 2, 3], [4, 5, 6], *[[7, 7, 7]] * 5]]
+
+
+def test_as_many_classes_as_a_byte_tells_apart_are_painted() -> None:
+    classes = Classes.from_entries([f"class {number}" for number in range(256)], ignore_index=256)
+    painted = classes.paint(np.array([[0, 255]], np.uint8))
+    assert painted.tolist() == [[list(classes.colors[0]), list(classes.colors[255])]]

@@ -183,6 +183,7 @@ def paths_in(node: Any, path: str = "") -> set[str]:
         ("~model._target_", "model is missing or has no _target_"),
         ("optimizer.lr=.inf", "optimizer.lr"),
         ("optimizer.betas=[0.9]", "optimizer.betas=[0.9]"),
+        ("optimizer.betas=[0.9,0.99,0.9]", "optimizer.betas=[0.9, 0.99, 0.9]"),
         ("optimizer.betas=[0.9,1.0]", "optimizer.betas=[0.9, 1.0]"),
         ("optimizer.betas=[0.9,0.9,0.9,0.9]", "two numbers from 0 to below 1, or three"),
         ("loss.ignore_index=0", "loss.ignore_index=0: expected dataset.ignore_index, which is 255"),

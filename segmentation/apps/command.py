@@ -89,7 +89,7 @@ def _refuse(faults: Sequence[str]) -> None:
 
 
 def _together(faults: Sequence[str]) -> UserError:
-    from segmentation.apps.config.check import told_together  # imports PyTorch: seconds, for errors and sweeps only
+    from segmentation.apps.config.faults import told_together
 
     return told_together(faults)
 
@@ -110,11 +110,17 @@ def faults_of_command_line() -> list[str]:
     overrides = [word for word in sys.argv[1:] if "=" in word and not word.startswith(("-", "hydra"))]
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(script.parent / "conf"), version_base="1.3"):
+        with initialize_config_dir(str(config_folder(script)), version_base="1.3"):
             faults = (fault for job in _jobs(overrides) for fault in _faults_of_job(script, job))
             return list(dict.fromkeys(faults))
     except (HydraException, OmegaConfBaseException):
         return []
+
+
+def config_folder(script: Path) -> Path:
+    """predict.py has one of its own: its option `model` would else be a choice of the group conf/model."""
+    own = script.parent / "conf" / script.stem
+    return own if own.is_dir() else own.parent
 
 
 def _jobs(overrides: Sequence[str]) -> Iterator[list[str]]:
@@ -136,25 +142,29 @@ def _alternatives(word: str) -> list[str]:
 
 def _faults_of_job(script: Path, overrides: Sequence[str]) -> list[str]:
     """Groups without a choice are left at their default and keys that Hydra refuses let in, then all is checked."""
-    from segmentation.apps.config.check import (
-        faults_in,
-        faults_in_check,
-        faults_in_compare,
-        faults_in_evaluation,
-        faults_in_export,
-    )
-
-    others = {
-        "evaluate": faults_in_evaluation,
-        "check": faults_in_check,
-        "compare": faults_in_compare,
-        "export": faults_in_export,
-    }
-    name, check = (script.stem, others[script.stem]) if script.stem in others else ("config", faults_in)
-    groups = {path.name: path for path in (script.parent / "conf").iterdir() if path.is_dir()}
+    name, check = _check_of(script.stem)
+    groups = {path.name: path for path in config_folder(script).iterdir() if path.is_dir()}
     without = [word for word in overrides if _key(word) in groups and not _names_choice(word, groups[_key(word)])]
     cfg = compose(name, [_admitted(word, groups) for word in overrides if word not in without])
     return [*(_without_choice(word, groups[_key(word)]) for word in without), *check(cfg)]
+
+
+def _check_of(script: str) -> tuple[str, Callable[[DictConfig], list[str]]]:
+    """The configuration of a script, and what finds the faults in it."""
+    if script == "predict":  # which may be used without PyTorch
+        from segmentation.apps.config.prediction import faults_in_prediction
+
+        return script, faults_in_prediction
+    from segmentation.apps.config import check
+
+    others = {
+        "evaluate": check.faults_in_evaluation,
+        "check": check.faults_in_check,
+        "compare": check.faults_in_compare,
+        "export": check.faults_in_export,
+        "pareto": check.faults_in_pareto,
+    }
+    return (script, others[script]) if script in others else ("config", check.faults_in)
 
 
 def _key(word: str) -> str:

@@ -94,7 +94,11 @@ def _owners(names: Sequence[str], own: Sequence[OwnGroup]) -> dict[str, int]:
         matching = [name for name in names if fnmatchcase(name, group.pattern)]
         fresh = [name for name in matching if owners[name] == len(own)]
         if not fresh:
-            taken = "only what groups before it have" if matching else near(group.pattern, names, "check the names")
+            taken = (
+                "only what groups before it have"
+                if matching
+                else near(group.pattern, names, f"the first are {', '.join(names[:3])}")
+            )
             raise UserError(
                 f"optimizer.groups: {group.pattern} matches none of the {len(names)} trainable parameters "
                 f"that are still free: {taken}"

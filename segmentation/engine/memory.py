@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor, nn
 
 from segmentation.errors import UserError
+from segmentation.outputs import logits_from
 
 ON_CPU = "DefaultCPUAllocator"  # the CPU's allocator raises a plain RuntimeError
 
@@ -16,9 +18,13 @@ def explains_out_of_memory(told: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not (isinstance(error, torch.OutOfMemoryError) or ON_CPU in str(error)):
+        if not is_out_of_memory(error):
             raise
         raise UserError(told) from error
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or ON_CPU in str(error)
 
 
 def advice_for_training(batch_size: int, accumulated: int) -> str:
@@ -34,6 +40,13 @@ def advice_for_evaluation(batch_size: int) -> str:
     """By the options of evaluate.py."""
     smaller = f"batch_size={batch_size // 2}, " if batch_size > 1 else ""
     return f"out of memory with batch_size={batch_size}: give {smaller}tile=[512,512], precision=bf16 or device=cpu"
+
+
+def advice_for_prediction(size: tuple[int, int]) -> str:
+    """By the options of predict.py, of a picture or a tile of this size."""
+    height, width = (max(side // 2, 32) for side in size)
+    smaller = f"give tile=[{height},{width}], precision=bf16 or device=cpu"
+    return f"out of memory with {size[0]}x{size[1]} pixels at once: {smaller}"
 
 
 def largest_batch(fits: Callable[[int], None], least: int, most: int) -> int:
@@ -52,6 +65,28 @@ def largest_batch(fits: Callable[[int], None], least: int, most: int) -> int:
         else:
             failing = trial
     return fitting
+
+
+class AsManyAsFit(nn.Module):
+    """The logits `[B, C, *S]` of `model`, shown `at_once` samples of a batch at a time, or as many as there is memory
+    for: the number is halved, and stays so, when they do not fit.
+    """
+
+    def __init__(self, model: nn.Module, at_once: int) -> None:
+        super().__init__()
+        self.model, self.at_once = model, at_once
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        while True:
+            try:
+                return torch.cat([logits_from(self.model(part)) for part in inputs.split(self.at_once)])
+            except RuntimeError as error:
+                shown = min(self.at_once, len(inputs))
+                if shown == 1 or not is_out_of_memory(error):
+                    raise
+            self.at_once = shown // 2  # here, where what the failed attempt held is free
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
 
 
 def does_fit(fits: Callable[[int], None], number: int) -> bool:

@@ -15,7 +15,7 @@ from segmentation.errors import UserError
 from segmentation.metrics.scores import metrics_from
 from segmentation.metrics.segmentation import confusion_counts
 
-Runtime = Callable[[np.ndarray], np.ndarray]  # a batch of pixels -> class ids `[B, H, W]` uint8
+Runtime = Callable[[np.ndarray], np.ndarray]  # a batch of pixels -> class ids `[B, H, W]`, integers
 LEAST_AGREEMENT = {"fp32": 0.999, "fp16": 0.995}  # share of an image's pixels
 MOST_LOSS = 0.01  # of mIoU, by int8
 NAMED = 5
@@ -93,7 +93,7 @@ def prove(
         if picture.truth is not None and given.shape == expected.shape:
             confusions += torch.stack([_confusion(ids, picture.truth, classes) for ids in (given, expected)])
         advance(1)
-    miou, eager_miou = (metrics_from(counts, classes.names)["mIoU"] for counts in confusions)
+    miou, eager_miou = (metrics_from(counts, classes.names)["mIoU"] for counts in confusions.numpy())
     ms, eager_ms = (float(value) for value in 1000 * np.median(np.array(seconds), axis=0))
     return Proof(agreement, miou, eager_miou, ms, eager_ms)
 
@@ -114,7 +114,9 @@ def _timed(run: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
 
 
 def _confusion(ids: np.ndarray, truth: np.ndarray, classes: Classes) -> Tensor:
-    """At the size of the truth, `[C, C]`."""
+    """At the size of the truth, `[C, C]`; without the pixels of which the model says no class."""
     shown = F.interpolate(torch.from_numpy(ids)[:, None].float(), size=truth.shape[-2:], mode="nearest-exact")
     labels, target = shown[:, 0].long(), torch.from_numpy(truth)
-    return confusion_counts(labels, target, len(classes), classes.ignore_index).sum(dim=0)
+    known = labels < len(classes)
+    counted = target.where(known, classes.ignore_index)
+    return confusion_counts(labels.where(known, 0), counted, len(classes), classes.ignore_index).sum(dim=0)

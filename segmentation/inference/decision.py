@@ -20,16 +20,26 @@ def said(probabilities: np.ndarray, thresholds: Sequence[float] = (), otherwise:
     >>> said(pixels).tolist(), said(pixels, [0.6, 0.35, 0.2]).tolist(), said(pixels, [0.6, 0.6, 0.6]).tolist()
     ([[0, 0, 0]], [[1, 2, 2]], [[255, 255, 255]])
     """
+    dtype = np.result_type(np.min_scalar_type(len(probabilities) - 1), np.min_scalar_type(otherwise))
     if not any(thresholds):
-        labels = probabilities.argmax(axis=0)
-    elif len(probabilities) == 2 and not all(thresholds):
+        return _likeliest(probabilities, dtype)
+    if len(probabilities) == 2 and not all(thresholds):
         asked = int(np.argmax(thresholds))
         labels = np.where(probabilities[asked] >= thresholds[asked], asked, 1 - asked)
     else:
         reached = probabilities >= np.array(thresholds, probabilities.dtype)[:, None, None]
         likeliest = np.where(reached, probabilities, -1).argmax(axis=0)
         labels = np.where(reached.any(axis=0), likeliest, otherwise)
-    return labels.astype(np.result_type(np.min_scalar_type(len(probabilities) - 1), np.min_scalar_type(otherwise)))
+    return labels.astype(dtype)
+
+
+def _likeliest(probabilities: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """As `argmax(axis=0)`, the first of equal ones, in half the time: NumPy's is made for the last axis."""
+    labels, highest = np.zeros(probabilities.shape[1:], dtype), probabilities[0].copy()
+    for index, plane in enumerate(probabilities[1:], start=1):
+        np.copyto(labels, index, where=plane > highest, casting="unsafe")
+        np.maximum(highest, plane, out=highest)
+    return labels
 
 
 def sure(probabilities: np.ndarray, labels: np.ndarray, confidence: Sequence[float]) -> np.ndarray:

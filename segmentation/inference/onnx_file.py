@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from segmentation.errors import UserError
 from segmentation.inference.deployed import Deployed
@@ -22,20 +22,29 @@ QUANTISED = ("Conv", "ConvTranspose", "MatMul", "Gemm", "Add", "Relu", "MaxPool"
 def write_onnx(deployed: Deployed, example: Tensor, path: Path, opset: int) -> None:
     """By the dynamo exporter, with batch, height and width free; `example` is an input that shows how."""
     free = dict(zip(deployed.free_dimensions, ("batch", "height", "width"), strict=True))
+    names = {"input_names": [INPUT], "output_names": deployed.output_names}
+    onnx_program(deployed, example, free, opset_version=opset, **names).save(str(path), external_data=False)
+
+
+def onnx_program(module: nn.Module, example: Tensor, free: Mapping[int, Any], **options: Any) -> torch.onnx.ONNXProgram:
+    """Of a module with one input, whose `free` dimensions (and their names) may differ from the example's; `options` go
+    to `torch.onnx.export`.
+    """
+    from segmentation.inference.onnx_pooling import TRANSLATED  # needs onnxscript, which few have installed
+
     for name in ("onnx_ir", "onnxscript"):  # they tell of every constant that they fold
         logging.getLogger(name).setLevel(logging.WARNING)
     program = torch.onnx.export(
-        deployed,
+        module,
         (example,),
-        input_names=[INPUT],
-        output_names=deployed.output_names,
-        opset_version=opset,
         dynamo=True,
         dynamic_shapes=(free,),
+        custom_translation_table=TRANSLATED,
         verbose=False,
+        **options,
     )
     assert program is not None
-    program.save(str(path), external_data=False)
+    return program
 
 
 def quantise(source: Path, path: Path, pictures: Iterator[np.ndarray]) -> None:

@@ -56,6 +56,11 @@ class PostProcessing:
         labels = said(probabilities, self.thresholds, self.otherwise)
         return labels, sure(probabilities, labels, self.confidence) if self.confidence else None
 
+    @property
+    def tidies(self) -> bool:
+        """Whether anything is done to areas, for which the whole picture is needed."""
+        return bool(self.opening or self.closing or self.fill_holes or self.largest or self.min_area)
+
     def tidied(self, labels: np.ndarray, sure: np.ndarray | None = None) -> np.ndarray:
         """Labels `[H, W]` of those of a whole picture that were `decided`."""
         tidy = labels
@@ -69,7 +74,11 @@ class PostProcessing:
             tidy = largest_alone(tidy, index)
         if self.min_area:
             tidy = without_specks(tidy, self.min_area)
-        return tidy if sure is None else np.where(sure & (tidy == labels), tidy, self.ignore_index).astype(tidy.dtype)
+        return tidy if sure is None else self.sure_alone(tidy, sure & (tidy == labels))
+
+    def sure_alone(self, labels: np.ndarray, sure: np.ndarray) -> np.ndarray:
+        """Labels `[H, W]`, ignored where they are not sure."""
+        return np.where(sure, labels, self.ignore_index).astype(labels.dtype)
 
 
 def _asked(by_class: Sequence[Number]) -> Iterator[tuple[int, Number]]:

@@ -6,7 +6,8 @@ from functools import partial
 from torch import Tensor, nn
 
 from segmentation.inference.augmented import View, augmented
-from segmentation.inference.tiling import Tiles, tiled
+from segmentation.inference.tiling import tiled
+from segmentation.inference.windows import Tiles
 from segmentation.outputs import Outputs
 
 

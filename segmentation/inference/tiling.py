@@ -1,25 +1,15 @@
 """A model shown an image tile by tile: images of any size, in memory that a batch of tiles decides."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from segmentation.inference.windows import Size, Window, mirrored, strips
+from segmentation.inference.windows import Tiles, Window, mirrored, strips
 from segmentation.outputs import Outputs, logits_from
 
 Predict = Callable[[Tensor], Outputs]
-
-
-@dataclass(frozen=True)
-class Tiles:
-    """Tiles of `size` (height, width) pixels, neighbours sharing at least `overlap` of one; `batch_size` at once."""
-
-    size: Size
-    overlap: float = 0.5
-    batch_size: int = 4
 
 
 def tiled(predict: Predict, inputs: Tensor, tiles: Tiles) -> Tensor:
@@ -40,7 +30,7 @@ def tiled(predict: Predict, inputs: Tensor, tiles: Tiles) -> Tensor:
     def score(windows: Sequence[Window]) -> Tensor:
         parts = torch.cat([window.of(shown) for window in windows]).split(tiles.batch_size)
         logits = torch.cat([logits_from(predict(part)) for part in parts])
-        weights = torch.stack([_weights(window, logits.device) for window in windows])
+        weights = torch.stack([weights_on(window, logits.device) for window in windows])
         return logits.unflatten(0, (len(windows), -1)) * weights[:, None, None]  # float32, as the weights are
 
     at_once = max(tiles.batch_size // len(inputs), 1)
@@ -48,7 +38,7 @@ def tiled(predict: Predict, inputs: Tensor, tiles: Tiles) -> Tensor:
     return torch.cat(list(strips(score, (height, width), tiles.size, tiles.overlap, at_once, zeros)), dim=-2)
 
 
-def _weights(window: Window, device: torch.device) -> Tensor:
-    """Multiplied there: two rows of numbers travel instead of a tile."""
+def weights_on(window: Window, device: torch.device) -> Tensor:
+    """A window's weights `[h, w]` on a device, multiplied there: two rows of numbers travel instead of a tile."""
     rows, columns = (torch.from_numpy(span.weights).to(device) for span in (window.rows, window.columns))
     return rows[:, None] * columns

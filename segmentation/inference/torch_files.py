@@ -1,8 +1,12 @@
-"""Files that PyTorch itself runs: exported programs, their compiled packages, and TorchScript."""
+"""Files that PyTorch itself runs: exported programs, their compiled packages, and TorchScript.
+
+Written by Python from memory: where there is no space, PyTorch's own writer ends the process.
+"""
 
 import json
 import warnings
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,9 @@ from segmentation.inference.exported import METADATA
 
 def write_torch_export(deployed: Deployed, example: Tensor, path: Path, metadata: Mapping[str, Any]) -> None:
     """`torch.export.load(path, extra_files={METADATA: ""})` reads program and metadata."""
-    torch.export.save(_program(deployed, example), path, extra_files={METADATA: _text(metadata)})
+    content = BytesIO()
+    torch.export.save(_program(deployed, example), content, extra_files={METADATA: _text(metadata)})
+    path.write_bytes(content.getbuffer())
 
 
 def write_aot_inductor(deployed: Deployed, example: Tensor, path: Path, metadata: Mapping[str, Any]) -> None:
@@ -31,7 +37,9 @@ def write_torchscript(deployed: Deployed, example: Tensor, path: Path, metadata:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # that TorchScript is deprecated, and of each size that is asked for
         traced = torch.jit.trace(deployed, example, check_trace=False)
-        torch.jit.save(traced, str(path), _extra_files={METADATA: _text(metadata)})
+        content = BytesIO()
+        torch.jit.save(traced, content, _extra_files={METADATA: _text(metadata)})
+        path.write_bytes(content.getbuffer())
 
 
 def _program(deployed: Deployed, example: Tensor) -> torch.export.ExportedProgram:

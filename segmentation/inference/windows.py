@@ -18,6 +18,15 @@ NUMPY_ZEROS = partial(np.zeros, dtype=np.float32)
 
 
 @dataclass(frozen=True)
+class Tiles:
+    """Tiles of `size` (height, width) pixels, neighbours sharing at least `overlap` of one; `batch_size` at once."""
+
+    size: Size
+    overlap: float = 0.5
+    batch_size: int = 4
+
+
+@dataclass(frozen=True)
 class Span:
     """A tile along one axis, and how much each of its pixels counts, `[length]`, float32 in (0, 1]."""
 
@@ -104,9 +113,9 @@ def strips(
 
     `score` is given up to `at_once` windows and says what the model gives for each, `[n, ..., h, w]`, times the
     window's weights; a picture smaller than `tile` it extends to that (`mirrored`), and the rest is cut off here.
-    Beside the model that takes as much memory as the scores of twice a tile's height of the picture, however high it
-    is. Windows of 4 x 4 with overlap 0.5 on a picture of 8 x 6 lie in three rows of two: they give the rows 0-1, 2-3
-    and 4-7.
+    Beside the model that takes as much memory as the scores of one and a half times a tile's height of the picture,
+    however high it is, if whoever takes a strip lets go of it before the next. Windows of 4 x 4 with overlap 0.5 on a
+    picture of 8 x 6 lie in three rows of two: they give the rows 0-1, 2-3 and 4-7.
     """
     rows, columns = (spans(length, side, overlap) for length, side in zip(size, tile, strict=True))
     ends = [*(row.start for row in rows[1:]), size[0]]
@@ -120,6 +129,7 @@ def strips(
                 held[..., window.columns.pixels] += scores
         done = end - row.start
         yield held[..., :done, : size[1]]
-        below = held[..., done:, :]
-        held = zeros(held.shape)
+        shape, below = held.shape, held[..., done:, :] + 0  # a copy, so that the rest is free
+        held = None
+        held = zeros(shape)
         held[..., : below.shape[-2], :] = below

@@ -59,7 +59,8 @@ class RegionMutualInformation(Loss):
         if maps.ndim != 4:
             raise UserError(f"logits {list(maps.shape)}: the RMI loss is for images, [B, C, H, W]")
         small = F.avg_pool2d(maps, self.stride, stride=self.stride, padding=self.stride // 2)
-        if min(small.shape[2:]) < self.radius:
+        regions = [side - self.radius + 1 for side in small.shape[2:]]
+        if min(regions) < 1 or max(regions) == 1:  # a single region varies with nothing
             raise UserError(
                 f"images of {maps.shape[2]}x{maps.shape[3]} are too small for the RMI loss with radius={self.radius} "
                 f"and stride={self.stride}: lower stride"

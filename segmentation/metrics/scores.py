@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from torch import Tensor
+from numpy.typing import ArrayLike
 
 HEADLINES = (
     "pixel_accuracy",
@@ -32,9 +32,9 @@ class Counts(NamedTuple):
     predicted: np.ndarray
 
     @classmethod
-    def of(cls, confusion: np.ndarray | Tensor) -> "Counts":
-        """From confusion matrices `[..., C, C]`, of any number type; a tensor's device is waited for."""
-        cells = np.asarray(confusion.cpu() if isinstance(confusion, Tensor) else confusion, dtype=np.float64)
+    def of(cls, confusion: ArrayLike) -> "Counts":
+        """From confusion matrices `[..., C, C]`, of any number type."""
+        cells = np.asarray(confusion, dtype=np.float64)
         return cls(np.diagonal(cells, axis1=-2, axis2=-1), cells.sum(axis=-1), cells.sum(axis=-2))
 
     def total(self) -> "Counts":
@@ -42,7 +42,7 @@ class Counts(NamedTuple):
         return Counts(*(counts.sum(axis=0) for counts in self))
 
 
-def metrics_from(confusion: np.ndarray | Tensor, names: Sequence[str]) -> dict[str, float]:
+def metrics_from(confusion: ArrayLike, names: Sequence[str]) -> dict[str, float]:
     """Every score that one confusion matrix `[C, C]` holds: `scores_from` as plain numbers."""
     return {name: float(value) for name, value in scores_from(Counts.of(confusion), names).items()}
 

@@ -51,7 +51,7 @@ class SegmentationMetric:
 
     def compute(self) -> dict[str, float]:
         """`metrics_from` the counts so far; waits for the device."""
-        return metrics_from(self.confusion, self.classes.names)
+        return metrics_from(self.confusion.cpu().numpy(), self.classes.names)
 
     def _counted(self, outputs: Outputs, target: Tensor) -> Tensor:
         """The confusion matrix of each sample, `[B, C, C]`."""

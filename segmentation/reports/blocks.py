@@ -84,7 +84,17 @@ class Number(NamedTuple):
         return self.text if self.is_there else ABSENT
 
 
-Cell = str | Number
+class Links(NamedTuple):
+    """Names that lead to files, by their places as an address has them."""
+
+    links: Sequence[tuple[str, str]]
+
+    @property
+    def told(self) -> str:
+        return " ".join(name for name, _ in self.links)
+
+
+Cell = str | Number | Links
 
 
 @dataclass(frozen=True)

@@ -53,13 +53,16 @@ class Axis:
 class Line(NamedTuple):
     """Points (x, y) in the order in which they are joined; one that is not finite interrupts it.
 
-    A `muted` line is grey, for comparison; a `dashed` one as well, and a reference more than a result.
+    A `muted` line is grey, for comparison; a `dashed` one as well, and a reference more than a result. Of points that
+    are not `joined` only the dots are drawn; `names` are those of the points, where the line's name does not do.
     """
 
     name: str
     points: Sequence[tuple[float, float]]
     muted: bool = False
     dashed: bool = False
+    joined: bool = True
+    names: Sequence[str] = ()
 
 
 class DrawnLine(NamedTuple):
@@ -111,18 +114,19 @@ class LineChart:
 
     def _path(self, line: Line) -> str:
         steps, joined = [], False
-        for x, y in line.points:
+        for x, y in line.points if line.joined else ():
             if self._can_be_drawn(x, y):
                 steps.append(f"{'L' if joined else 'M'}{self._place(x, y)[0]},{self._place(x, y)[1]}")
             joined = self._can_be_drawn(x, y)
         return "".join(steps)
 
     def _dots(self, line: Line) -> list[tuple[float, float, str]]:
-        if _is_grey(line) or len(line.points) > MOST_DOTS:
+        if _is_grey(line) or (line.joined and len(line.points) > MOST_DOTS):
             return []
+        names = line.names or [line.name] * len(line.points)
         return [
-            (*self._place(x, y), f"{line.name}: {y:.4g} at {self.x.label} {x:.6g}")
-            for x, y in line.points
+            (*self._place(x, y), f"{name}: {y:.4g} at {self.x.label} {x:.6g}")
+            for name, (x, y) in zip(names, line.points, strict=True)
             if self._can_be_drawn(x, y)
         ]
 

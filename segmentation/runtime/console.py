@@ -32,6 +32,10 @@ class Bar:
         self._progress = progress
         self._task = progress.add_task(description, total=total, told="") if progress else None
 
+    @property
+    def is_shown(self) -> bool:
+        return self._progress is not None
+
     def advance(self, count: int = 1) -> None:
         self.done += count
         if self._progress is not None and self._task is not None:

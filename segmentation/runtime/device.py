@@ -1,6 +1,9 @@
 """Which device, which precision, and how much memory it has left."""
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import torch
@@ -8,6 +11,7 @@ import torch
 from segmentation.errors import UserError
 
 GIB = 2**30
+CLEAR_REFS = Path("/proc/self/clear_refs")  # Linux
 
 
 @dataclass(frozen=True)
@@ -77,16 +81,25 @@ def memory_use(device: torch.device) -> dict[str, float]:
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """The most that was held: on a GPU by tensors since the last reset, on a CPU by the process now."""
+    """The most that was held since the last reset: on a GPU by tensors, on a CPU by the process (where the system is
+    not Linux: what it holds now).
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
-    return memory_use(device)["allocated"]
+    if not CLEAR_REFS.exists():
+        return memory_use(device)["allocated"]
+    peak = re.search(r"^VmHWM:\s+(\d+) kB", CLEAR_REFS.with_name("status").read_text(), re.MULTILINE)
+    assert peak is not None
+    return int(peak[1]) * 1024 / 1e6
 
 
 def reset_peak_memory(device: torch.device) -> None:
     """Let `peak_memory_mb` count from here."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
+    elif CLEAR_REFS.exists():
+        with suppress(OSError):  # some containers forbid it: the peak is then that of the process's life
+            CLEAR_REFS.write_text("5")  # proc(5): the peak resident set becomes the present one
 
 
 def synchronize(device: torch.device) -> None:

@@ -22,9 +22,9 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Standard JSON: NaN and infinities, which JSON does not know, become null."""
-    text = json.dumps(jsonable(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
+    """Standard JSON: NaN and infinities, which JSON does not know, become null. Without `indent` it is one line."""
+    text = json.dumps(jsonable(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
     write_text(path, text)
 
 

@@ -46,6 +46,17 @@ def test_without_truth_there_is_no_miou() -> None:
     assert np.isnan(proof.miou)
 
 
+def test_pixels_of_which_nothing_is_said_have_no_part_in_miou() -> None:
+    """The two brightest rows: seven of seven houses are left, and all of the ground."""
+
+    def unsure(pixels: np.ndarray) -> np.ndarray:
+        return np.where(pixels[..., 0] > 170, 255, above(LEVEL)(pixels)).astype(np.uint8)
+
+    proof = prove([picture("a")], above(LEVEL), unsure, CLASSES)
+    assert proof.agreement == {"a": pytest.approx(0.9)}
+    assert proof.miou == 1
+
+
 def test_another_shape_is_no_agreement() -> None:
     proof = prove([picture("a")], above(LEVEL), lambda pixels: above(LEVEL)(pixels)[:, 1:], CLASSES)
     assert proof.agreement == {"a": 0.0}

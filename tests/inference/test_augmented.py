@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from segmentation.inference import augmented as module
 from segmentation.inference.augmented import View, augmented, mean_of, views
 from segmentation.inference.prediction import Prediction
-from segmentation.inference.tiling import Tiles, tiled
+from segmentation.inference.tiling import tiled
+from segmentation.inference.windows import Tiles
 from segmentation.outputs import labels_from
 
 ALL = views(["horizontal", "vertical"], [90, 180, 270])

@@ -24,6 +24,7 @@ def test_without_thresholds_it_is_the_likeliest_class() -> None:
     probabilities = np.random.default_rng(0).random((5, 7, 9), np.float32)
     for none in ((), (0, 0, 0, 0, 0)):
         assert np.array_equal(said(probabilities, none), probabilities.argmax(axis=0))
+    assert said(at((0.4, 0.4, 0.2), (0.2, 0.4, 0.4))).tolist() == [[0, 1]], "of equal ones the first"
 
 
 def test_a_class_below_its_threshold_leaves_the_pixel_to_the_next_that_reaches_its_own() -> None:

@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from segmentation.inference.decision import said
 from segmentation.inference.deployed import Deployed
 
 
@@ -28,6 +29,33 @@ def test_both_layouts_give_the_ids_of_the_largest_band() -> None:
     for given in (rows_first, bands_first):
         assert given.dtype == torch.uint8
         assert torch.equal(given.long(), expected)
+
+
+@pytest.mark.parametrize("thresholds", [(0.3, 0.4, 0.3), (0.0, 0.0, 0.36), (0.5, 0.5, 0.5), (0.0, 0.0, 0.0)])
+def test_thresholds_are_those_of_prediction(thresholds: tuple[float, ...]) -> None:
+    pixels = torch.randint(0, 256, (2, 9, 7, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    classes, probabilities = Deployed(Bands(), probabilities=True, thresholds=thresholds, otherwise=200)(pixels)
+    expected = np.stack([said(picture, thresholds, 200) for picture in probabilities.numpy()])
+    assert classes.dtype == torch.uint8
+    assert (classes.numpy() == expected).all()
+
+
+@pytest.mark.parametrize("thresholds", [(0.0, 0.52), (0.48, 0.0), (0.51, 0.51)])
+def test_a_threshold_of_one_of_two_classes_decides_between_both(thresholds: tuple[float, ...]) -> None:
+    pixels = torch.arange(256, dtype=torch.uint8).view(1, 16, 16, 1).expand(-1, -1, -1, 3)
+    classes, probabilities = Deployed(Bands(one=True), probabilities=True, thresholds=thresholds)(pixels)
+    expected = said(probabilities[0].numpy(), thresholds)
+    assert (classes[0].numpy() == expected).all()
+    assert len(np.unique(expected)) == (3 if all(thresholds) else 2)
+
+
+def test_ids_of_more_than_256_classes_are_right() -> None:
+    pixels = torch.zeros(1, 1, 3, 300, dtype=torch.uint8)
+    pixels[0, 0, range(3), [7, 255, 299]] = 9
+    classes = Deployed(Bands())(pixels)
+    assert classes.dtype == torch.int64
+    assert classes.tolist() == [[[7, 255, 299]]]
+    assert Deployed(Bands())(pixels[..., :256]).dtype == torch.uint8
 
 
 def test_one_logit_is_foreground_above_half() -> None:

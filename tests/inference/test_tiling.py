@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from segmentation.inference.tiling import Tiles, tiled
+from segmentation.inference.tiling import tiled
+from segmentation.inference.windows import Tiles
 from segmentation.outputs import labels_from
 
 

@@ -94,6 +94,8 @@ def test_learns_the_truth() -> None:
 def test_is_for_images_that_are_large_enough() -> None:
     with pytest.raises(UserError, match=r"^images of 4x16 are too small .* stride=4: lower stride$"):
         RegionMutualInformation()(torch.randn(1, 2, 4, 16), torch.zeros(1, 4, 16, dtype=torch.int64))
+    with pytest.raises(UserError, match=r"^images of 8x8 are too small "):  # one region of 3 x 3 varies with nothing
+        RegionMutualInformation()(torch.randn(1, 2, 8, 8), torch.zeros(1, 8, 8, dtype=torch.int64))
     with pytest.raises(UserError, match=r"^.*for images.*$"):
         RegionMutualInformation()(torch.randn(1, 2, 16), torch.zeros(1, 16, dtype=torch.int64))
 

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from segmentation.classes import Classes
 from segmentation.errors import UserError
-from segmentation.metrics import SegmentationMetric, by_sample
+from segmentation.metrics import by_sample
 from segmentation.metrics.by_sample import Counter, SampleMetric
+from segmentation.metrics.segmentation import SegmentationMetric
 from segmentation.outputs import Outputs, labels_from
 
 CLASSES = Classes(("road", "car", "sky"), ((128, 64, 128), (0, 0, 142), (70, 130, 180)))

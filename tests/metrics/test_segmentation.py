@@ -10,8 +10,8 @@ from torch import Tensor
 
 from segmentation.classes import Classes
 from segmentation.errors import UserError
-from segmentation.metrics import SegmentationMetric, confusion_counts
 from segmentation.metrics.counting import count_by_sample, sum_by_sample
+from segmentation.metrics.segmentation import SegmentationMetric, confusion_counts
 
 VOID = 255
 NAMES = ("road", "car", "sky")

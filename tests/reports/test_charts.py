@@ -50,6 +50,12 @@ def test_lines_go_through_their_points_and_stop_where_a_value_is_missing() -> No
     assert line.dots[1][2] == "val: 1 at epoch 2"
 
 
+def test_points_that_are_not_joined_have_names_of_their_own() -> None:
+    (line,) = chart(Line("val", [(1, 0.0), (2, 1.0)], joined=False, names=["first", "second"])).drawn()
+    assert line.path == ""
+    assert [words for _, _, words in line.dots] == ["first: 0 at epoch 1", "second: 1 at epoch 2"]
+
+
 def test_what_a_logarithm_does_not_have_is_left_out() -> None:
     (line,) = chart(Line("lr", [(1, 0.0), (2, 0.01), (3, 0.1)]), log=True).drawn()
     assert line.path == "M289.0,254.0L508.0,24.0"

@@ -10,6 +10,8 @@ METADATA: dict[str, Any] = {
         {"id": 2, "name": "sign", "color": [220, 220, 0]},
     ],
     "input": {"dtype": "uint8", "bands": 3, "layout": "nhwc", "size_in_training": [360, 480]},
+    "thresholds": {},
+    "otherwise": None,
     "precision": "int8",
     "confidence": 0.8,
     "metrics": {"val/mIoU": 0.61234, "val/IoU/road": 0.93, "val/IoU/pole": 0.31, "val/IoU/sign": None},
@@ -64,3 +66,10 @@ def test_a_card_without_scores() -> None:
     assert "Licence: CC BY 4.0." in card
     for left_out in ("| score |", "at least 95 %", "not to be relied", "code at commit"):
         assert left_out not in card
+
+
+def test_a_card_tells_thresholds_and_what_stands_below_them() -> None:
+    card = model_card({**METADATA, "thresholds": {"pole": 0.3, "sign": 0.4}, "otherwise": 255}, RECORD, MADE_OF)
+    assert "said from a probability on: pole 0.3, sign 0.4. Where none is, the id is 255.\n" in card
+    assert "Every pixel gets one" not in card
+    assert "Every pixel gets one" in model_card(METADATA, RECORD, MADE_OF)

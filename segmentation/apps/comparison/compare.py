@@ -22,7 +22,8 @@ from segmentation.apps.comparison.page import (
 )
 from segmentation.apps.comparison.pictures import pictures_of
 from segmentation.apps.comparison.read import read_compared
-from segmentation.apps.config.check import faults_in_compare, raise_faults
+from segmentation.apps.config.check import faults_in_compare
+from segmentation.apps.config.faults import raise_faults
 from segmentation.runtime.console import progress_bar, table_text
 from segmentation.runtime.files import write_json, write_text
 

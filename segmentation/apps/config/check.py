@@ -1,28 +1,28 @@
 """The configuration as a whole: unknown keys, impossible values, what does not go together."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from segmentation.apps.config.content import Content
-from segmentation.apps.config.keys import key_faults, unknown_keys
+from segmentation.apps.config.faults import raise_faults, told_faults, unknown_keys, value_faults
+from segmentation.apps.config.keys import key_faults
 from segmentation.apps.config.losses import loss_faults, mask_faults, one_logit_faults
 from segmentation.apps.config.rules import (
     CHECK_RULES,
     COMPARE_RULES,
     EVALUATION_RULES,
     EXPORT_RULES,
+    PARETO_RULES,
     RULES,
-    value_faults,
 )
 from segmentation.apps.config.together import (
     augmentation_faults,
     band_faults,
     batch_faults,
     benchmark_faults,
+    beta_faults,
     clip_faults,
     device_faults,
     either_or_faults,
@@ -33,7 +33,6 @@ from segmentation.apps.config.together import (
     split_faults,
     transform_faults,
 )
-from segmentation.errors import UserError, gathered
 
 GROUPS = ("model", "dataset", "augmentation", "optimizer", "scheduler", "loss", "trainer")
 OF_GROUP: dict[str, tuple[Callable[[Content], Iterator[str]], ...]] = {
@@ -41,6 +40,7 @@ OF_GROUP: dict[str, tuple[Callable[[Content], Iterator[str]], ...]] = {
     "dataset": (split_faults,),
     "loss": (loss_faults, one_logit_faults, mask_faults),
     "augmentation": (augmentation_faults,),
+    "optimizer": (beta_faults,),
     "trainer": (batch_faults, clip_faults, find_lr_faults),
 }
 TOP_LEVEL = {"seed", "experiment_name", *GROUPS}
@@ -51,26 +51,14 @@ def check_config(cfg: DictConfig) -> None:
     raise_faults(faults_in(cfg))
 
 
-def raise_faults(faults: Sequence[str]) -> None:
-    if faults:
-        raise told_together(faults)
-
-
-def told_together(faults: Sequence[str]) -> UserError:
-    """One line for one fault."""
-    if len(faults) == 1:
-        return UserError(faults[0])
-    return gathered(f"the configuration has {len(faults)} faults; nothing was started", faults, most=50)
-
-
 def faults_in(cfg: DictConfig) -> list[str]:
     """Of a training configuration."""
-    return _told(cfg, _training_faults)
+    return told_faults(cfg, _training_faults)
 
 
 def faults_in_dataset(cfg: DictConfig) -> list[str]:
     """Of the dataset group alone."""
-    return _told(cfg, lambda content: _group_faults(content, ("dataset",)))
+    return told_faults(cfg, lambda content: _group_faults(content, ("dataset",)))
 
 
 def faults_in_evaluation(cfg: DictConfig) -> list[str]:
@@ -78,39 +66,27 @@ def faults_in_evaluation(cfg: DictConfig) -> list[str]:
     options = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "dataset"])
     dataset: Any = OmegaConf.to_container(cfg.dataset)
     keys = key_faults(dataset, "dataset") if "_target_" in dataset else unknown_keys(dataset, "dataset", {"root"})
-    return [*_told(options, _evaluation_faults), *keys]
+    return [*told_faults(options, _evaluation_faults), *keys]
 
 
 def faults_in_compare(cfg: DictConfig) -> list[str]:
     """Of compare.py's options."""
-    return _told(cfg, _compare_faults)
+    return told_faults(cfg, _compare_faults)
 
 
 def faults_in_export(cfg: DictConfig) -> list[str]:
     """Of export.py's options."""
-    return _told(cfg, _export_faults)
+    return told_faults(cfg, _export_faults)
+
+
+def faults_in_pareto(cfg: DictConfig) -> list[str]:
+    """Of pareto.py's options."""
+    return told_faults(cfg, _pareto_faults)
 
 
 def faults_in_check(cfg: DictConfig) -> list[str]:
     """Of check.py's options and of its data set."""
-    return _told(cfg, _check_faults)
-
-
-def _told(cfg: DictConfig, check: Callable[[Content], Iterator[str]]) -> list[str]:
-    try:
-        content: Any = OmegaConf.to_container(cfg, resolve=True)
-        missing = sorted(OmegaConf.missing_keys(cfg))
-    except OmegaConfBaseException as error:
-        return [_unresolved(error)]
-    return [*(f"{path} is needed: give {path}=..." for path in missing), *check(content)]
-
-
-def _unresolved(error: OmegaConfBaseException) -> str:
-    variable = re.search(r"Environment variable '(.+)' not found", str(error))
-    if variable is None:
-        return " ".join(str(error).split())
-    name = variable[1]
-    return f"{error.full_key}: {name} is not set: put {name}=... into a file .env here, or into the environment"
+    return told_faults(cfg, _check_faults)
 
 
 def _training_faults(content: Content) -> Iterator[str]:
@@ -144,6 +120,12 @@ def _export_faults(content: Content) -> Iterator[str]:
     yield from unknown_keys(content["dataset"], "dataset", {"root"})
     yield from value_faults(content, EXPORT_RULES, [path.split(".")[0] for path in EXPORT_RULES])
     yield from export_faults(content)
+
+
+def _pareto_faults(content: Content) -> Iterator[str]:
+    yield from unknown_keys(content, "", {*PARETO_RULES, "dataset"})
+    yield from unknown_keys(content["dataset"], "dataset", {"root"})
+    yield from value_faults(content, PARETO_RULES, [path.split(".")[0] for path in PARETO_RULES])
 
 
 def _check_faults(content: Content) -> Iterator[str]:

@@ -8,9 +8,9 @@ from typing import Any
 from hydra.utils import get_object
 
 from segmentation.apps.config.content import Content
+from segmentation.apps.config.faults import unknown_keys
 from segmentation.build.data import DATASET_SHARED
 from segmentation.build.training import GROUP_OPTIONS
-from segmentation.errors import unknown_key
 from segmentation.models.options import MODEL_SHARED
 
 HYDRA_KEYS = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
@@ -52,8 +52,3 @@ def quietly_imported(target: str) -> Any:
         return get_object(target)
     finally:
         logger.disabled = was_disabled
-
-
-def unknown_keys(node: Content, path: str, known: set[str]) -> Iterator[str]:
-    for key in sorted(map(str, node.keys() - known)):
-        yield unknown_key(f"{path}.{key}" if path else key, known)

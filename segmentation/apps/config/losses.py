@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from segmentation.apps.config.content import ABSENT, Content, at, class_names, nodes, shown
+from segmentation.apps.config.faults import Rules
 from segmentation.apps.config.keys import quietly_imported
-from segmentation.apps.config.rules import AT_LEAST_1, POSITIVE, SHARE, Rules
+from segmentation.apps.config.rules import AT_LEAST_1, POSITIVE, SHARE
 from segmentation.apps.config.values import are_many, are_weights, is_below_1, is_bool, number, optional, whole
 from segmentation.data.class_weights import METHODS
 from segmentation.losses.mask_classification import MaskClassification

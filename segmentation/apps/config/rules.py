@@ -1,9 +1,9 @@
 """What each option may be."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from segmentation.apps.config.content import ABSENT, Content, at, shown
+from segmentation.apps.config.asking import ASKING_RULES, FLIPS
+from segmentation.apps.config.faults import Rules
 from segmentation.apps.config.values import (
     are,
     are_batch_sizes,
@@ -24,14 +24,15 @@ from segmentation.apps.config.values import (
     number,
     one_of,
     optional,
+    some_of,
     whole,
 )
 from segmentation.data.splits import SPLITS
-from segmentation.inference.augmented import FLIPS
 from segmentation.models.activation import ACTIVATIONS
 
-Rules = Mapping[str, tuple[Callable[[Any], bool], str]]
 FORMATS = ("onnx", "torch_export", "aot_inductor", "torchscript", "tensorrt")
+PRECISIONS = ("fp32", "bf16", "fp16", "int8")
+BACKENDS = ("eager", "compiled", "onnx")
 MIXES = ("mosaic", "cutmix", "classmix", "copy_paste")
 OWN_GROUP = "{pattern: NAME, lr or lr_multiplier: a number above 0, weight_decay: at least 0}"
 AT_LEAST_0 = "a whole number of at least 0"
@@ -39,6 +40,14 @@ AT_LEAST_1 = "a whole number of at least 1"
 SHARE = "a number from 0 to 1"
 DURATION = f"{SHARE}, or a whole number of epochs"
 POSITIVE = "a number above 0"
+
+
+def is_tta(value: Any) -> bool:
+    """As evaluate.py has it; what is left out is nothing."""
+    rules = {"flips": are(*FLIPS), "rotations": are(90, 180, 270), "scales": are_factors}
+    return isinstance(value, dict) and all(key in rules and rules[key](given) for key, given in value.items())
+
+
 RULES: Rules = {
     "seed": (lambda value: whole(0)(value) and value < 2**63, AT_LEAST_0),
     "experiment_name": (is_text, "a name"),
@@ -69,6 +78,7 @@ RULES: Rules = {
     "model.one_logit": (is_bool, "true or false"),
     "model.activation": (one_of(*ACTIVATIONS, None), f"{', '.join(ACTIVATIONS)}, or null"),
     "model.activation_in_encoder": (is_bool, "true or false"),
+    "model.encoder_weights": (optional(is_text), "a name such as imagenet, a file, or null"),
     "model.checkpoint": (optional(is_text), "a checkpoint or the folder of a run, or null"),
     "model.trainable": (optional(are_names), 'a list of names as ["*decoder*", "*head*"], or null'),
     "model.gradient_checkpointing": (is_bool, "true or false"),
@@ -135,12 +145,9 @@ RULES: Rules = {
     "trainer.resume": (optional(is_text), "auto, the path of a checkpoint, or null"),
 }
 EVALUATION_RULES: Rules = {
+    **ASKING_RULES,
     "run": (lambda value: isinstance(value, str | int), "the run folder that train.py wrote"),
     "split": (one_of(*SPLITS), ", ".join(SPLITS)),
-    "checkpoint": (is_text, "best, last, average, epoch_XXX, or the path of a checkpoint"),
-    "weights": (one_of("ema", "raw"), "ema or raw"),
-    "device": (optional(is_device), "auto, cpu, cuda, cuda:N, or null"),
-    "precision": (optional(one_of("auto", "fp32", "bf16", "fp16")), "auto, fp32, bf16, fp16, or null"),
     "batch_size": (optional(whole(1)), f"{AT_LEAST_1}, or null"),
     "num_workers": (optional(whole(0)), f"{AT_LEAST_0}, or null"),
     "label_errors": (is_bool, "true or false"),
@@ -151,12 +158,6 @@ EVALUATION_RULES: Rules = {
     "report": (is_bool, "true or false"),
     "from_counts": (is_bool, "true or false"),
     "min_mIoU": (optional(number(0)), "a number of at least 0, or null"),
-    "tile": (optional(is_size), "[height, width] in pixels, or null"),
-    "overlap": (is_below_1, "a number from 0 to below 1"),
-    "tta": (lambda value: isinstance(value, dict), "its options, such as tta.flips=[horizontal]"),
-    "tta.flips": (are(*FLIPS), f"a list of {', '.join(FLIPS)}"),
-    "tta.rotations": (are(90, 180, 270), "a list of 90, 180, 270"),
-    "tta.scales": (are_factors, "a list of numbers above 0"),
     "benchmark": (is_bool, "true or false"),
     "benchmark_size": (optional(is_size), "[height, width] in pixels, or null"),
     "benchmark_batch_size": (whole(1), AT_LEAST_1),
@@ -181,6 +182,11 @@ EXPORT_RULES: Rules = {
     "precision": (one_of("fp32", "fp16", "int8"), "fp32, fp16 or int8"),
     "layout": (one_of("nhwc", "nchw"), "nhwc or nchw"),
     "probabilities": (is_bool, "true or false"),
+    "thresholds": (
+        lambda value: value is None or isinstance(value, dict) or number(0, 1)(value),
+        "a probability, {class: probability}, or null",
+    ),
+    "otherwise": (optional(is_text), "a class, or null"),
     "opset": (whole(18), "a whole number of at least 18"),
     "output": (optional(is_text), "the path of a file, or null"),
     "proof_images": (whole(1), AT_LEAST_1),
@@ -189,6 +195,20 @@ EXPORT_RULES: Rules = {
     "data_licence": (optional(is_text), "a text, or null"),
     "dataset.root": (optional(is_text), "a folder, or null"),
 }
+PARETO_RULES: Rules = {
+    **{
+        name: EXPORT_RULES[name]
+        for name in ("run", "checkpoint", "weights", "opset", "calibration_images", "dataset.root")
+    },
+    "device": (optional(is_device), "auto, cpu, cuda, cuda:N, or null"),
+    "sizes": (optional(some_of(is_size)), "a list of [height, width] in pixels, or null"),
+    "tiles": (some_of(optional(is_size)), "a list of [height, width] in pixels or null, which is whole images"),
+    "overlap": (is_below_1, "a number from 0 to below 1"),
+    "tta": (some_of(is_tta), "a list of {flips: [...], rotations: [...], scales: [...]}, as tta of evaluate.py"),
+    "precisions": (some_of(one_of(*PRECISIONS)), f"a list of {', '.join(PRECISIONS)}"),
+    "backends": (some_of(one_of(*BACKENDS)), f"a list of {', '.join(BACKENDS)}"),
+    "images": (whole(1), AT_LEAST_1),
+}
 CHECK_RULES: Rules = {
     "report": (optional(is_text), "the path of an HTML file, or null"),
     "write_split": (optional(is_split_file), "the path of a .json or .csv file, or null"),
@@ -196,10 +216,3 @@ CHECK_RULES: Rules = {
     "folds": (optional(whole(2)), "a whole number of at least 2, or null"),
     "seed": (whole(0), AT_LEAST_0),
 }
-
-
-def value_faults(content: Content, rules: Rules, groups: Iterable[str]) -> Iterator[str]:
-    for path, (holds, expected) in rules.items():
-        value = at(content, path)
-        if path.split(".")[0] in groups and value is not ABSENT and not holds(value):
-            yield f"{path}={shown(value)}: expected {expected}"

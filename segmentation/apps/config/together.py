@@ -1,12 +1,15 @@
 """What only makes sense together with other options."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from inspect import signature
 from typing import Any
 
 from segmentation.apps.config.content import ABSENT, Content, at, class_names, nodes, shown
+from segmentation.apps.config.faults import Rules
+from segmentation.apps.config.keys import quietly_imported
 from segmentation.apps.config.losses import loss_parts
-from segmentation.apps.config.rules import Rules
-from segmentation.apps.config.values import are_many, are_names, is_size, number, whole
+from segmentation.apps.config.values import are_betas, are_many, are_names, is_size, number, whole
 from segmentation.data.image.augmentation.bands import made_for_colors
 from segmentation.data.image.augmentation.device import DeviceAugmentation
 from segmentation.data.image.augmentation.options import Augmentation
@@ -127,6 +130,18 @@ def model_faults(content: Content) -> Iterator[str]:
         yield "model.auxiliary_head=true: it would not be trained: give loss=auxiliary +loss.weights.aux=0.4"
     if at(content, "model.activation_in_encoder") is True and at(content, "model.activation") is None:
         yield "model.activation_in_encoder=true: it needs model.activation"
+
+
+def beta_faults(content: Content) -> Iterator[str]:
+    """As many as the optimizer has by default: Adan alone takes three."""
+    betas, target = at(content, "optimizer.betas"), at(content, "optimizer._target_")
+    if not are_betas(betas) or target is ABSENT:
+        return
+    with suppress(ImportError, AttributeError, ValueError, TypeError):  # told where the keys are looked at
+        default = signature(quietly_imported(target)).parameters["betas"].default
+        if isinstance(default, tuple | list) and len(default) != len(betas):
+            usual = shown(list(default))
+            yield f"optimizer.betas={shown(betas)}: {target} takes {len(default)} numbers, such as {usual}"
 
 
 def clip_faults(content: Content) -> Iterator[str]:

@@ -43,6 +43,11 @@ def are_several_folders(value: Any) -> bool:
     return isinstance(value, list) and len(value) > 1 and all(is_text(one) or whole(0)(one) for one in value)
 
 
+def some_of(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """A list of at least one."""
+    return lambda value: isinstance(value, list) and bool(value) and all(map(holds, value))
+
+
 def are(*choices: str | int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and all(one in choices for one in value)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from segmentation.apps.config.check import faults_in, raise_faults
+from segmentation.apps.config.check import faults_in
+from segmentation.apps.config.faults import raise_faults
 from segmentation.apps.describe import count_pixels
 from segmentation.build.class_weights import asks_for_counts
 from segmentation.build.data import build_source, build_split

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from segmentation.apps.config.check import faults_in_check, raise_faults
+from segmentation.apps.config.check import faults_in_check
+from segmentation.apps.config.faults import raise_faults
 from segmentation.apps.dataset.new_split import make_splits, refuse_existing, refuse_manifest, save_splits
 from segmentation.apps.dataset.page import check_page, share_table
 from segmentation.apps.describe import count_pixels, refuse_faults, scan_and_tell, tell_findings

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from segmentation.apps.config.check import faults_in_dataset, raise_faults
+from segmentation.apps.config.check import faults_in_dataset
+from segmentation.apps.config.faults import raise_faults
 from segmentation.apps.describe import scan_and_tell
 from segmentation.apps.evaluation.label_errors import write_label_errors
 from segmentation.apps.evaluation.page import pictures_for, write_page

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from segmentation.build.predictor import Predict
-from segmentation.data.image.draw import ImageDrawing, as_rgb
+from segmentation.data.image.draw import ImageDrawing
+from segmentation.data.image.pixels import as_rgb
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.metrics.label_errors import Region, Suspect, contradicting_regions, ranked
 from segmentation.outputs import labels_from, probabilities_from

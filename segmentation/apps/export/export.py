@@ -2,11 +2,9 @@
 
 import logging
 import platform
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -17,13 +15,20 @@ from segmentation.apps.export.formats import FORMATS, in_numpy
 from segmentation.apps.export.metadata import metadata_of
 from segmentation.apps.export.package import refuse_unpackable, write_package
 from segmentation.apps.export.pictures import ProofPictures, validation_images
+from segmentation.apps.export.write import (
+    failing_in_one_line,
+    folder_beside,
+    halved,
+    unwritable_in_one_line,
+    write_onnx_in,
+)
 from segmentation.apps.runs.opened import classes_of, load_trained, open_run_as_it_was
+from segmentation.build.make import plain
 from segmentation.engine.proof import Proof, prove
 from segmentation.errors import UserError
 from segmentation.inference.deployed import Deployed
-from segmentation.inference.onnx_file import quantise, seal, write_onnx
-from segmentation.models.image.half import in_half
-from segmentation.models.image.pixels import ImageModel
+from segmentation.inference.onnx_file import seal
+from segmentation.inference.options import post_processing
 from segmentation.runtime.console import progress_bar, table_text
 from segmentation.runtime.files import link_or_copy, read_json, write_json, write_text
 from segmentation.runtime.run_folder import RunFolder, read_written
@@ -43,13 +48,16 @@ def export_run(cfg: DictConfig) -> float:
     kind.refuse_missing(cfg.format)
     path = _path(cfg, folder)
     classes = classes_of(folder)
+    decision = post_processing({name: plain(cfg)[name] for name in ("thresholds", "otherwise")}, classes)
     run.trainer.channels_last = False  # how tensors lie in memory is of no use to a file
     trained = load_trained(cfg, folder, run, classes, CPU)
     images = validation_images(run, folder, classes, cfg.dataset.root)
     if cfg.precision == "int8" and images is None:
         raise UserError("precision=int8 is calibrated on validation images: give dataset.root=PATH, the run's data")
     pictures = ProofPictures(run, images, cfg.layout)
-    deployed = Deployed(trained.model, cfg.layout, pictures.max_value, cfg.probabilities)
+    deployed = Deployed(
+        trained.model, cfg.layout, pictures.max_value, cfg.probabilities, decision.thresholds, decision.otherwise
+    )
     metadata = metadata_of(folder, run, trained, deployed, classes, cfg.precision)
     if cfg.package:
         refuse_unpackable(metadata)
@@ -57,11 +65,10 @@ def export_run(cfg: DictConfig) -> float:
         log.info("no recommended confidence: it follows from evaluate.py run=%s, for the best checkpoint", cfg.run)
 
     proof_images = pictures.chosen(cfg.proof_images)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".export-", dir=path.parent) as temporary:
-        file = Path(temporary) / path.name
+    with unwritable_in_one_line(path), folder_beside(path) as temporary:
+        file = temporary / path.name
         log.info("writing %s: %s, epoch %d, %s weights", path, trained.path, trained.epoch, trained.weights)
-        with _failing_in_one_line(cfg.format):
+        with failing_in_one_line(f"format={cfg.format}: this model cannot be exported"):
             _write(cfg, deployed, pictures, proof_images, metadata, file)
             exported = kind.open(file)
         with progress_bar("proving", pictures.number(proof_images)) as bar:
@@ -100,40 +107,13 @@ def _write(
     metadata: Mapping[str, Any],
     file: Path,
 ) -> None:
-    if cfg.precision == "fp16":
-        deployed = _halved(deployed)
-    write, example = FORMATS[cfg.format].write, pictures.example()
-    if write is not None:
-        write(deployed, example, file, metadata)
-        return
-    write_onnx(deployed, example, file, cfg.opset)
-    if cfg.precision == "int8":
-        whole = file.rename(file.with_name(f"fp32-{file.name}"))
-        chosen = pictures.chosen(cfg.calibration_images, without=proof_images)
-        with progress_bar("calibrating", len(chosen)) as bar:
-            quantise(whole, file, pictures.for_calibration(chosen, bar.advance))
-    seal(file, metadata, cfg.opset)
-
-
-@contextmanager
-def _failing_in_one_line(name: str) -> Iterator[None]:
-    """Exporters raise anything, over many lines; what was raised first says most."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        first: BaseException = error
-        while first.__cause__ is not None:
-            first = first.__cause__
-        reason = " ".join(str(first).split())[:300] or type(first).__name__
-        raise UserError(f"format={name}: this model cannot be exported: {reason}") from error
-
-
-def _halved(deployed: Deployed) -> Deployed:
-    if not isinstance(deployed.model, ImageModel):
-        raise UserError("precision=fp16 is for models built on ImageModel, which normalises in fp32: give fp32")
-    return Deployed(in_half(deployed.model), deployed.layout, deployed.max_value, deployed.probabilities)
+    write = FORMATS[cfg.format].write
+    if write is None:
+        calibration = pictures.chosen(cfg.calibration_images, without=proof_images)
+        write_onnx_in(cfg.precision, deployed, pictures, calibration, file, cfg.opset)
+        seal(file, metadata, cfg.opset)
+    else:
+        write(halved(deployed) if cfg.precision == "fp16" else deployed, pictures.example(), file, metadata)
 
 
 def _record(cfg: DictConfig, proof: Proof, path: Path, metadata: Mapping[str, Any], images: int) -> dict[str, Any]:

@@ -1,5 +1,9 @@
 """The formats of export.py: how a file of each is written, and how it is opened in its own runtime."""
 
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -22,7 +26,8 @@ Write = Callable[[Deployed, Tensor, Path, Mapping[str, Any]], None]
 @dataclass(frozen=True)
 class Format:
     """`suffix` is what the name of a file ends with, `runtime` the package that runs it, `needs` packages that are not
-    installed with the project itself. ONNX files are written with an opset, so `write` is None for them.
+    installed with the project itself. ONNX files are written with an opset, so `write` is None for them. `compiles`:
+    writing takes a C++ compiler.
     """
 
     suffix: str
@@ -30,12 +35,25 @@ class Format:
     open: Callable[[Path], Runtime]
     write: Write | None = None
     needs: tuple[str, ...] = ()
+    compiles: bool = False
 
     def refuse_missing(self, name: str) -> None:
-        """Raises `UserError` for packages that are not installed."""
+        """Raises `UserError` for packages, and for a compiler, that are not installed."""
         missing = [package for package in self.needs if find_spec(package) is None]
         if missing:
             raise UserError(f"format={name} needs {', '.join(missing)}: pip install -e '.[export]'")
+        compiler = _compiler()
+        if self.compiles and shutil.which(compiler) is None:
+            raise UserError(
+                f"format={name} needs a C++ compiler, and {compiler} is not installed: install it, or name another in "
+                "the environment: CXX=..."
+            )
+
+
+def _compiler() -> str:
+    """The one that PyTorch takes."""
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    return shlex.split(os.environ.get("CXX") or usual)[0]
 
 
 def in_numpy(module: Callable[[Tensor], Any]) -> Runtime:
@@ -72,6 +90,6 @@ FORMATS = {
     "onnx": ONNX,
     "tensorrt": ONNX,
     "torch_export": Format(".pt2", "torch", _open_program, write_torch_export),
-    "aot_inductor": Format("-aot.pt2", "torch", _open_package, write_aot_inductor),
+    "aot_inductor": Format("-aot.pt2", "torch", _open_package, write_aot_inductor, compiles=True),
     "torchscript": Format(".ts", "torch", _open_script, write_torchscript),
 }

@@ -40,6 +40,8 @@ def metadata_of(
             "size_in_training": None if size is None else list(size),
         },
         "outputs": deployed.output_names,
+        "thresholds": {name: least for name, least in zip(classes.names, deployed.thresholds, strict=False) if least},
+        "otherwise": deployed.otherwise if deployed.thresholds else None,
         "precision": precision,
         "confidence": _confidence(folder) if evaluation else None,
         "metrics": evaluation["metrics"] if evaluation else _of_training(trained),

@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from segmentation.apps.export.write import folder_beside, unwritable_in_one_line
 from segmentation.data.splits import read_split
 from segmentation.errors import UserError
 from segmentation.reports.model_card import model_card
@@ -13,7 +14,7 @@ from segmentation.runtime.files import link_or_copy, read_json, write_text
 from segmentation.runtime.run_folder import RunFolder, read_written
 
 Metadata = Mapping[str, Any]
-EXAMPLE = Path(__file__).resolve().parents[1] / "inference" / "standalone.py"  # not imported: it needs onnxruntime
+EXAMPLE = Path(__file__).resolve().parents[2] / "inference" / "standalone.py"  # not imported: it needs onnxruntime
 
 
 def refuse_unpackable(metadata: Metadata) -> None:
@@ -29,7 +30,7 @@ def refuse_unpackable(metadata: Metadata) -> None:
 def write_package(
     path: Path, folder: RunFolder, run: DictConfig, metadata: Metadata, record: Metadata, licence: str | None
 ) -> Path:
-    """Beside the proven file at `path`; returns the folder."""
+    """Beside the proven file at `path`, none of it before all of it can be written; returns the folder."""
     package = path.with_name("package")
     samples = {split: len(keys) for split, keys in read_written(folder.splits, read_split).items() if keys}
     made_of = {
@@ -39,8 +40,12 @@ def write_package(
         "command": read_written(folder.environment, read_json).get("command", "not known"),
         "epochs": int(run.trainer.epochs),
     }
-    link_or_copy(path, package / "model.onnx")
-    write_text(package / "classes.json", folder.classes.read_text(encoding="utf-8"))
-    write_text(package / "predict.py", EXAMPLE.read_text(encoding="utf-8"))
-    write_text(package / "README.md", model_card(metadata, record, made_of))
+    with unwritable_in_one_line(package), folder_beside(package) as written:
+        link_or_copy(path, written / "model.onnx")
+        write_text(written / "classes.json", folder.classes.read_text(encoding="utf-8"))
+        write_text(written / "predict.py", EXAMPLE.read_text(encoding="utf-8"))
+        write_text(written / "README.md", model_card(metadata, record, made_of))
+        package.mkdir(exist_ok=True)
+        for file in written.iterdir():
+            file.replace(package / file.name)
     return package

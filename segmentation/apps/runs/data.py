@@ -27,11 +27,12 @@ def open_data(run: DictConfig, classes: Classes) -> ImageSource:
     """Raises `UserError` where its classes are not those of the run."""
     source = build_source(run.dataset)
     if source.classes.names != classes.names:
-        raise UserError(f"{source.title} has other classes than the run: {_difference(source.classes, classes)}")
+        raise UserError(f"{source.title} has other classes than the run: {difference(source.classes, classes)}")
     return source
 
 
-def _difference(given: Classes, expected: Classes) -> str:
+def difference(given: Classes, expected: Classes) -> str:
+    """In words, of classes whose names are not the same."""
     missing = sorted(set(expected.names) - set(given.names))
     extra = sorted(set(given.names) - set(expected.names))
     return f"missing {missing}, extra {extra}" if missing or extra else "the same names in another order"

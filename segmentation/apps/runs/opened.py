@@ -9,7 +9,8 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from segmentation.apps.config.check import faults_in_evaluation, raise_faults
+from segmentation.apps.config.check import faults_in_evaluation
+from segmentation.apps.config.faults import raise_faults
 from segmentation.build.make import plain
 from segmentation.build.model import build_model
 from segmentation.build.training import build_options
@@ -18,7 +19,7 @@ from segmentation.engine.state import load_weights
 from segmentation.errors import UserError
 from segmentation.inference.augmented import views
 from segmentation.inference.prediction import Prediction
-from segmentation.inference.tiling import Tiles
+from segmentation.inference.windows import Tiles
 from segmentation.runtime.checkpoint import load_checkpoint
 from segmentation.runtime.files import read_json
 from segmentation.runtime.run_folder import RunFolder, read_written
@@ -60,7 +61,12 @@ def open_run_as_it_was(cfg: DictConfig, faults_in: Callable[[DictConfig], list[s
     if OmegaConf.is_missing(cfg, "run"):
         raise UserError("run=FOLDER is needed: the run folder that train.py wrote, outputs/<experiment_name>/<date>")
     raise_faults(faults_in(cfg))
-    folder = RunFolder.existing(str(cfg.run))
+    return open_folder(str(cfg.run))
+
+
+def open_folder(path: str) -> tuple[RunFolder, DictConfig]:
+    """Raises `UserError` for what is no run folder."""
+    folder = RunFolder.existing(path)
     return folder, read_written(folder.config, _read_config)
 
 
@@ -92,8 +98,12 @@ def as_asked(model: nn.Module, cfg: DictConfig, batch_size: int) -> Prediction:
 
 
 def names_of_choices(cfg: DictConfig) -> list[str]:
-    """How results made in tiles or several views are told from those of whole images as they are."""
-    return [name for name, chosen in (("tiled", cfg.tile is not None), ("tta", any(plain(cfg.tta).values()))) if chosen]
+    """How results made in tiles or several views are told from those of whole images as they are, and from each other:
+    `tiled512x512-0.5`, `tta-horizontal+90`.
+    """
+    tiled = [] if cfg.tile is None else [f"tiled{cfg.tile[0]}x{cfg.tile[1]}-{cfg.overlap:g}"]
+    asked = [str(way) for ways in plain(cfg.tta).values() for way in ways]
+    return [*tiled, *([f"tta-{'+'.join(asked)}"] if asked else [])]
 
 
 def _read_config(path: Path) -> Any:

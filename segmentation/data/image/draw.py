@@ -9,15 +9,12 @@ from torch import Tensor
 
 from segmentation.classes import Classes, Color
 from segmentation.data.batch import Batch
+from segmentation.data.image.legend import BACKGROUND, IGNORED, INK, MARGIN, TEXT_SIZE, Entry, entries, legend
+from segmentation.data.image.pixels import as_rgb
 from segmentation.outputs import Outputs, at_size_of, labels_from
 
-BACKGROUND: Color = (250, 250, 250)
-INK: Color = (30, 30, 30)
-IGNORED: Color = (255, 255, 255)
 WRONG: Color = (230, 30, 30)
 OUTLINE: Color = (255, 230, 0)
-MARGIN = 8
-TEXT_SIZE = 15
 PANEL_WIDTH, GRID_PANEL_WIDTH = 400, 240
 TALLEST = 2  # of a panel's height, in widths of a column: higher pictures become narrower
 SHORTEST_SIDE = 48  # of a panel
@@ -55,8 +52,8 @@ class ImageDrawing:
             (title, cv2.drawContours(np.ascontiguousarray(panel), outline, -1, OUTLINE, 1))
             for title, panel in (("image", image), ("truth", truth), ("prediction", prediction))
         ]
-        legend = self._legend(np.union1d(target, labels), with_errors=False)
-        return _side_by_side(panels, legend, width=GRID_PANEL_WIDTH)
+        named = self._legend(np.union1d(target, labels), with_errors=False)
+        return _side_by_side(panels, named, width=GRID_PANEL_WIDTH)
 
     def _sample(self, image: np.ndarray, target: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         if image.shape[:2] != target.shape:
@@ -91,25 +88,9 @@ class ImageDrawing:
         picture[self._wrong(labels, target)] = WRONG
         return picture
 
-    def _legend(self, present: np.ndarray, with_errors: bool) -> list[tuple[str, Color]]:
-        entries = [(self.classes.names[i], self.classes.colors[i]) for i in present if i < len(self.classes)]
-        if self.classes.ignore_index in present:
-            entries.append(("ignored", IGNORED))
-        return [*entries, ("wrong", WRONG)] if with_errors else entries
-
-
-def as_rgb(image: np.ndarray) -> np.ndarray:
-    """`[H, W, 3]` uint8 of an image `[H, W, bands]` uint8 or float32 in [0, 1]: its first three bands, or the first.
-
-    Floats, which mostly come from sensors that use little of their range, are spread from their 2nd to their 98th
-    percentile.
-    """
-    shown = image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, axis=2)
-    if shown.dtype != np.uint8:
-        low, high = np.percentile(shown, (2, 98))
-        spread = (shown - low) / (high - low) if high > low else shown
-        shown = (np.clip(spread, 0, 1) * 255).round().astype(np.uint8)
-    return np.ascontiguousarray(shown)
+    def _legend(self, present: np.ndarray, with_errors: bool) -> list[Entry]:
+        named = entries(self.classes, present)
+        return [*named, ("wrong", WRONG)] if with_errors else named
 
 
 def _samples(batch: Batch) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -126,7 +107,7 @@ def thinned(pixels: Tensor) -> Tensor:
 
 
 def _side_by_side(
-    panels: Sequence[Panel], legend: Sequence[tuple[str, Color]], columns: int | None = None, width: int = PANEL_WIDTH
+    panels: Sequence[Panel], named: Sequence[Entry], columns: int | None = None, width: int = PANEL_WIDTH
 ) -> np.ndarray:
     """In rows of `columns` (None: one row) of up to `width`, each as high as its highest panel, the legend below."""
     columns = columns or len(panels)
@@ -136,9 +117,7 @@ def _side_by_side(
     heights = [max(size[1] for size in row) for row in sizes]
     font = ImageFont.load_default(TEXT_SIZE)
     total, line = MARGIN + (width + MARGIN) * columns, TEXT_SIZE + MARGIN
-    names = _flow(legend, total - 2 * MARGIN, font)
-    below = sum(line + height + MARGIN for height in heights)
-    canvas = Image.new("RGB", (total, below + line * len(names) + MARGIN), BACKGROUND)
+    canvas = Image.new("RGB", (total, sum(line + height + MARGIN for height in heights)), BACKGROUND)
     draw = ImageDraw.Draw(canvas)
     top = 0
     for row, row_sizes, height in zip(rows, sizes, heights, strict=True):
@@ -147,32 +126,10 @@ def _side_by_side(
             draw.text((left, top + 3), title, fill=INK, font=font)
             canvas.paste(Image.fromarray(panel).resize(size, Image.Resampling.NEAREST), (left, top + line))
         top += line + height + MARGIN
-    for number, entries in enumerate(names):
-        top = below + number * line
-        for left, name, color in entries:
-            box = (MARGIN + left, top + 2, MARGIN + left + TEXT_SIZE, top + 2 + TEXT_SIZE)
-            draw.rectangle(box, fill=color, outline=INK)
-            draw.text((box[2] + 5, top), name, fill=INK, font=font)
-    return np.asarray(canvas)
+    return np.concatenate([np.asarray(canvas), legend(named, total)])
 
 
 def _panel_size(shape: tuple[int, ...], width: int) -> tuple[int, int]:
     """(width, height) of the panel of a picture `[h, w, 3]` in a column of this width, slivers are stretched."""
     scale = min(width / shape[1], TALLEST * width / shape[0])
     return max(round(shape[1] * scale), SHORTEST_SIDE), max(round(shape[0] * scale), SHORTEST_SIDE)
-
-
-def _flow(
-    legend: Sequence[tuple[str, Color]], width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
-) -> list[list[tuple[int, str, Color]]]:
-    """Legend entries with their left edges, as many in a row as fit into `width` pixels."""
-    rows: list[list[tuple[int, str, Color]]] = [[]]
-    left = 0
-    for name, color in legend:
-        needed = TEXT_SIZE + 5 + round(font.getlength(name)) + 2 * MARGIN
-        if left + needed > width and rows[-1]:
-            rows.append([])
-            left = 0
-        rows[-1].append((left, name, color))
-        left += needed
-    return rows

@@ -1,5 +1,9 @@
 """Reading picture files: as pixels for a model, or as they are stored, for masks."""
 
+import lzma
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +62,11 @@ def read_image(path: Path, pixels: PixelFormat = RGB, at_least: Size | None = No
             stored = _read_colors(path, pixels.channels, at_least)
         except UserError as error:
             raise _why_undecoded(path, error) from error
-    if stored.ndim == 2:
-        stored = stored[..., None]
+    return in_format(stored if stored.ndim > 2 else stored[..., None], pixels, path)
+
+
+def in_format(stored: np.ndarray, pixels: PixelFormat, path: Path) -> np.ndarray:
+    """`[h, w, bands]` as stored in `path`, or a part of it -> what `read_image` gives. Raises `UserError` naming it."""
     try:
         image = in_range(stored, pixels.max_value)
     except UserError as error:
@@ -82,11 +89,11 @@ def _read_colors(path: Path, channels: int, at_least: Size | None) -> np.ndarray
         return _decode(path, flags | cv2.IMREAD_COLOR_RGB)
     if channels == 1:
         return _decode(path, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
-    stored = _upright(_decode(path, cv2.IMREAD_UNCHANGED), _header(path)[1])  # unchanged means not turned either
+    stored = upright(_decode(path, cv2.IMREAD_UNCHANGED), _header(path)[1])  # unchanged means not turned either
     return cv2.cvtColor(stored, cv2.COLOR_BGRA2RGBA) if stored.ndim == 3 and stored.shape[2] == 4 else stored
 
 
-def _upright(stored: np.ndarray, orientation: int) -> np.ndarray:
+def upright(stored: np.ndarray, orientation: int) -> np.ndarray:
     """`[H, W, ...]` as EXIF's orientation, 1 to 8, says that it is looked at."""
     turned = stored.swapaxes(0, 1) if orientation in TURNED else stored
     columns = -1 if orientation in (2, 3, 6, 7) else 1
@@ -157,7 +164,15 @@ def _read_bytes(path: Path) -> np.ndarray:
 
 
 def _decoded(path: Path, encoded: np.ndarray, flags: int) -> np.ndarray:
-    decoded = cv2.imdecode(encoded, flags) if encoded.size else None
+    try:
+        decoded = cv2.imdecode(encoded, flags) if encoded.size else None
+    except cv2.error as error:
+        if "CV_IO_MAX_IMAGE" in str(error):
+            raise UserError(
+                f"{path} is larger than OpenCV decodes at once: save it as a tiled TIFF, or raise the environment's "
+                "OPENCV_IO_MAX_IMAGE_PIXELS (now 2**30) where there is the memory"
+            ) from error
+        raise _damaged(path) from error
     if decoded is None:
         raise _damaged(path)
     return decoded
@@ -172,19 +187,27 @@ def _load_numpy(path: Path) -> np.ndarray:
 
 
 def _load_tiff(path: Path) -> np.ndarray:
+    with tiff_faults(path), tifffile.TiffFile(path) as tiff:
+        array, orientation = tiff.asarray(), tiff_orientation(tiff)
+    return upright(_bands_last(array), orientation)
+
+
+@contextmanager
+def tiff_faults(path: Path) -> Iterator[None]:
+    """What goes wrong with a TIFF in it is a `UserError` naming the file."""
     try:
-        with tifffile.TiffFile(path) as tiff:
-            array, orientation = tiff.asarray(), _tiff_orientation(tiff)
+        yield
     except OSError as error:
         raise _unreadable(path, error) from error
-    except (ValueError, IndexError, TiffFileError) as error:
+    except (ValueError, IndexError, KeyError, RuntimeError, TiffFileError, zlib.error, lzma.LZMAError) as error:
         if "imagecodecs" in str(error):  # which tifffile needs for most compressions
-            raise UserError(f"{path} cannot be read ({error}): pip install imagecodecs") from error
+            told = str(error).strip('"')
+            raise UserError(f"{path} cannot be read ({told}): pip install imagecodecs") from error
         raise UserError(f"{path} is no readable TIFF ({error}); restore or remove it") from error
-    return _upright(_bands_last(array), orientation)
 
 
-def _tiff_orientation(tiff: tifffile.TiffFile) -> int:
+def tiff_orientation(tiff: tifffile.TiffFile) -> int:
+    """As EXIF has it, 1 where it is not told."""
     tag = tiff.pages.first.tags.get(EXIF_ORIENTATION)
     return 1 if tag is None else int(tag.value)
 
@@ -228,7 +251,7 @@ def _header(path: Path) -> tuple[Size, int]:
             return _array_size(np.load(path, mmap_mode="r", allow_pickle=False).shape), 1
         if suffix in TIFF:
             with tifffile.TiffFile(path) as tiff:
-                return _array_size(tiff.series[0].shape), _tiff_orientation(tiff)
+                return _array_size(tiff.series[0].shape), tiff_orientation(tiff)
         with Image.open(path) as image:
             # not image.getexif(): of a PNG it decodes all pixels, 600 times the time
             return (image.height, image.width), Image.Image.getexif(image).get(EXIF_ORIENTATION, 1)

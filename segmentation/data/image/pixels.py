@@ -53,3 +53,17 @@ def of_one_kind(images: Sequence[np.ndarray]) -> list[np.ndarray]:
     if len({image.dtype for image in images}) == 1:
         return list(images)
     return [in_range(image, 255) if image.dtype == np.uint8 else image for image in images]
+
+
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """`[H, W, 3]` uint8 of an image `[H, W, bands]` uint8 or float32 in [0, 1]: its first three bands, or the first.
+
+    Floats, which mostly come from sensors that use little of their range, are spread from their 2nd to their 98th
+    percentile.
+    """
+    shown = image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, axis=2)
+    if shown.dtype != np.uint8:
+        low, high = np.percentile(shown, (2, 98))
+        spread = (shown - low) / (high - low) if high > low else shown
+        shown = (np.clip(spread, 0, 1) * 255).round().astype(np.uint8)
+    return np.ascontiguousarray(shown)

@@ -19,7 +19,12 @@ from torch import Tensor, nn
 
 from segmentation.errors import UserError, near
 from segmentation.models.image.pixels import ImageModel
-from segmentation.models.image.weights import is_file_name, load_encoder_weights, told_when_unavailable
+from segmentation.models.image.weights import (
+    is_file_name,
+    load_encoder_weights,
+    timm_weights_faults,
+    told_when_unavailable,
+)
 from segmentation.outputs import MaskPrediction
 
 PLAIN = ("vision_transformer",)  # timm's module of transformers without stages: ViT, DINOv2, SigLIP, ...
@@ -42,7 +47,7 @@ def eomt_model(
     file; another `patch_size` (pixels) resamples the weights of the first layer. The outputs are those of `EoMT`.
     Raises `UserError` for an unknown encoder, weights that cannot be had, and more query blocks than there are blocks.
     """
-    for fault in eomt_faults({"encoder_name": encoder_name}):
+    for fault in eomt_faults({"encoder_name": encoder_name, "encoder_weights": encoder_weights}):
         raise UserError(f"model.{fault}")
     hub_weights = None if is_file_name(encoder_weights) else encoder_weights
     options: dict[str, Any] = {"num_classes": 0, "global_pool": "", "dynamic_img_size": True, "in_chans": len(mean)}
@@ -69,6 +74,7 @@ def eomt_faults(node: Mapping[str, Any]) -> Iterator[str]:
     if not (timm.is_model(name) and is_model_in_modules(name, PLAIN)):
         hint = near(name, timm.list_models(module=PLAIN[0]), "vit_small_patch16_224 is one")
         yield f"encoder_name={name}: timm has no plain vision transformer of that name; {hint}"
+    yield from timm_weights_faults(node.get("encoder_weights"), "NAME.TAG")
 
 
 eomt_model.faults = eomt_faults  # type: ignore[attr-defined]  # where the check of the configuration looks

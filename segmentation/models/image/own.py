@@ -1,10 +1,13 @@
 """A network of the user's own."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from segmentation.errors import UserError
 from segmentation.models.image.pixels import ImageModel
@@ -25,7 +28,8 @@ def own_model(
     holds them under `"out"` and heads for loss=auxiliary beside.
 
     `encoder` names its submodule that starts from the file `encoder_weights`. Layer-wise decay takes the network's
-    direct children in order. Raises `UserError` for what does not fit together.
+    direct children in order. Raises `UserError` for what does not fit together and, when the model is called, for a
+    network that answers with something else.
     """
     takes = inspect.signature(network).parameters
     bands = {"in_channels": len(mean)} if "in_channels" in takes else {}
@@ -44,4 +48,21 @@ def own_model(
                 "the submodule that model.encoder names"
             )
         load_encoder_weights(built.get_submodule(encoder), Path(encoder_weights))
+    built.register_forward_hook(partial(_check_answer, num_classes))
     return ImageModel(built, encoder, None, mean, std, divisor)
+
+
+def _check_answer(num_classes: int, network: nn.Module, given: tuple[Tensor, ...], answer: Any) -> None:
+    """Not while it is exported, where sizes are symbols: that follows training."""
+    if torch.compiler.is_exporting() or torch.jit.is_tracing():  # type: ignore[attr-defined]
+        return
+    batch, _, *size = given[0].shape
+    wanted = [batch, num_classes, *size]
+    logits = answer.get("out") if isinstance(answer, Mapping) else answer
+    if isinstance(logits, Tensor) and list(logits.shape) == wanted:
+        return
+    found = f"logits {list(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(answer).__name__}"
+    raise UserError(
+        f"model.network gives {found} for pixels {list(given[0].shape)}: expected logits {wanted}, or a mapping that "
+        "holds them under out"
+    )

@@ -80,7 +80,12 @@ class ImageModel(nn.Module):
         if self.training and isinstance(outputs, Mapping) and len(outputs) > 1:
             padded = normalised.shape[-2:]
             return {name: _without_padding(head, padded, (height, width)) for name, head in outputs.items()}
-        return logits_from(outputs)[..., :height, :width]
+        logits = logits_from(outputs)
+        if torch.compiler.is_exporting() and not torch.onnx.is_in_onnx_export():
+            # A slice keeps the padded strides, and the program would refuse sizes that are padded unlike the example's.
+            rows, columns = (torch.arange(side, device=logits.device) for side in (height, width))
+            return logits.index_select(-2, rows).index_select(-1, columns)
+        return logits[..., :height, :width]
 
     def train(self, mode: bool = True) -> "ImageModel":
         super().train(mode)

@@ -16,7 +16,12 @@ from segmentation.models.image.encoders import encoders_like, family_of
 from segmentation.models.image.pixels import ImageModel, freeze_unused
 from segmentation.models.image.timm import any_size, block_features
 from segmentation.models.image.vit import Linear, ViTUPerNet
-from segmentation.models.image.weights import is_file_name, load_encoder_weights, told_when_unavailable
+from segmentation.models.image.weights import (
+    is_file_name,
+    load_encoder_weights,
+    timm_weights_faults,
+    told_when_unavailable,
+)
 from segmentation.models.options import MODEL_SHARED
 
 OURS: dict[str, type[SegmentationModel]] = {"Linear": Linear, "ViTUPerNet": ViTUPerNet}
@@ -40,18 +45,20 @@ def smp_model(
     As many bands go in as `mean` has. `encoder_weights` is a name that smp knows for the encoder (`imagenet`), None, or
     a file. Raises `UserError` for unknown names and options and for weights that cannot be had.
     """
-    for fault in smp_faults({"architecture": architecture, "encoder_name": encoder_name, **options}):
+    names = {"architecture": architecture, "encoder_name": encoder_name, "encoder_weights": encoder_weights}
+    for fault in smp_faults({**names, **options}):
         raise UserError(f"model.{fault}")
     build = architecture_named(architecture)
     hub_weights = None if is_file_name(encoder_weights) else encoder_weights
+    from_timm = encoder_name.startswith("tu-")
     try:
         with told_when_unavailable(encoder_name, hub_weights):
             network = build(
                 encoder_name=encoder_name,
-                encoder_weights=hub_weights,
+                encoder_weights=True if from_timm and hub_weights else hub_weights,  # smp warns of a name
                 in_channels=len(mean),
                 classes=num_classes,
-                **(any_size(encoder_name.removeprefix("tu-")) if encoder_name.startswith("tu-") else {}),
+                **(any_size(encoder_name.removeprefix("tu-")) if from_timm else {}),
                 **options,
             )
     except (RuntimeError, ValueError, TypeError) as error:  # what smp and timm raise for names and options
@@ -93,6 +100,9 @@ def smp_faults(node: Mapping[str, Any]) -> Iterator[str]:
     build = architecture_named(architecture)
     if build is None:
         yield f"architecture={architecture}: segmentation_models_pytorch has no model of that name"
+    elif (architecture in OURS or architecture == "DPT") and not str(encoder).startswith("tu-"):
+        yield f"encoder_name={encoder}: {architecture} takes encoders of timm only, by names that start with tu-"
+        return
     else:
         known = {name for takes in (smp_model, build) for name in inspect.signature(takes).parameters}
         known = known - SET_HERE | MODEL_SHARED
@@ -108,6 +118,8 @@ def smp_faults(node: Mapping[str, Any]) -> Iterator[str]:
     if not _is_encoder(str(encoder)):
         hint = near(encoder, encoders_like(family_of(str(encoder))), "known are those of segmentation_models_pytorch")
         yield f"encoder_name={encoder}: there is no encoder of that name; {hint}; tu-NAME takes any of timm"
+    elif str(encoder).startswith("tu-"):
+        yield from timm_weights_faults(node.get("encoder_weights"), "tu-NAME.TAG")
 
 
 smp_model.faults = smp_faults  # type: ignore[attr-defined]  # where the check of the configuration looks

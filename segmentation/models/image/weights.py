@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlparse
 
@@ -28,6 +29,15 @@ GO_ON = (
 
 def is_file_name(weights: str | None) -> bool:
     return weights is not None and weights.endswith(SUFFIXES)
+
+
+def timm_weights_faults(weights: Any, tagged: str) -> Iterator[str]:
+    """timm takes no name of weights beside that of the encoder, in which they are a tag."""
+    if weights not in (None, "imagenet") and not is_file_name(str(weights)):
+        yield (
+            f"encoder_weights={weights}: of timm's encoders expected imagenet, null or a file; which of several "
+            f"is said by model.encoder_name={tagged}"
+        )
 
 
 @contextmanager

@@ -418,7 +418,7 @@ def test_without_the_data_there_are_no_pictures_and_a_word_on_why(
     two_runs: tuple[Path, Path], tmp_path: Path, comparison: Compose, caplog: pytest.LogCaptureFixture
 ) -> None:
     compare(comparison(*two_runs, "dataset.root=/nowhere"))
-    assert "makes of the images that changed most: /nowhere is not there" in caplog.text
+    assert "makes of the images that changed most: dataset.root=/nowhere is not there" in caplog.text
     assert "data:image/jpeg" not in (tmp_path / "out" / "compare.html").read_text()
 
 

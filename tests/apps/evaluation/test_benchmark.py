@@ -31,7 +31,7 @@ def test_tiles_and_views_are_timed_as_asked(scored: RunFolder, composed: Compose
     benchmark_run(composed(*options, name="evaluate"))
     benchmark_run(composed(*options, "tile=[16,16]", "overlap=0", "tta.flips=[horizontal]", name="evaluate"))
     whole = read_json(scored.evaluation / "benchmark.json")
-    asked = read_json(scored.evaluation / "benchmark-tiled-tta.json")
+    asked = read_json(scored.evaluation / "benchmark-tiled16x16-0-tta-horizontal.json")
     assert whole["image_size"] == asked["image_size"] == [16, 32]
     assert asked["flops"] == 2 * whole["flops"], "two views, of two tiles each that are half of the image"
 

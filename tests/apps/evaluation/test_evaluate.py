@@ -65,7 +65,7 @@ def test_ranks_share_a_split_and_one_of_them_may_have_nothing(scored: RunFolder,
 def test_tiles_and_views_are_in_the_name_of_the_result(scored: RunFolder, composed: Compose) -> None:
     options = (f"run={scored.path}", "tile=[16,32]", "overlap=0.25", "tta.flips=[horizontal]", "tta.scales=[0.5]")
     evaluate_run(composed(*options, name="evaluate"))
-    result = read_json(scored.evaluation / "val-best-tiled-tta.json")
+    result = read_json(scored.evaluation / "val-best-tiled16x32-0.25-tta-horizontal+0.5.json")
     assert (result["tile"], result["overlap"]) == ([16, 32], 0.25)
     assert result["tta"] == {"flips": ["horizontal"], "rotations": [], "scales": [0.5]}
     evaluate_run(composed(f"run={scored.path}", name="evaluate"))

@@ -1,9 +1,14 @@
 """A model as a file: what it gives, what it says of itself, and what is refused."""
 
 import json
+import os
+import re
+import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +16,16 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from torch import Tensor, nn
 
 from segmentation.apps.evaluation.evaluate import evaluate_run
 from segmentation.apps.export.export import export_run
+from segmentation.apps.export.package import EXAMPLE, write_package
 from segmentation.apps.runs.opened import read_classes
 from segmentation.errors import UserError
+from segmentation.inference.decision import said
 from segmentation.inference.exported import METADATA, ExportedModel
 from segmentation.runtime.checkpoint import load_checkpoint, save_checkpoint
 from segmentation.runtime.files import read_json, write_json
@@ -27,6 +35,7 @@ from tests.conftest import ROOT, Compose
 from tests.models.image.own_network import OwnNetwork
 
 Export = Callable[..., float]
+NEEDED_BY_THE_EXAMPLE = ("onnxruntime", "numpy", "PIL", "flatbuffers", "google", "packaging")  # what pip installs
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 
@@ -98,6 +107,30 @@ def test_the_file_says_what_it_is(scored: RunFolder, composed: Compose, export: 
     assert {entry.domain: entry.version for entry in onnx.load(scored.path / "street.onnx").opset_import}[""] == 18
 
 
+def test_another_opset_is_the_one_that_was_asked_for(scored: RunFolder, export: Export) -> None:
+    assert export("opset=20", "proof_images=1") > 0.999
+    model = onnx.load(scored.export / "model.onnx")
+    assert {entry.domain: entry.version for entry in model.opset_import}[""] == 20
+    (given,) = model.graph.input
+    shape = [dimension.dim_param or dimension.dim_value for dimension in given.type.tensor_type.shape.dim]
+    assert shape == ["batch", "height", "width", 3]
+    with pytest.raises(UserError, match="opset"):
+        export("opset=99")
+
+
+def test_thresholds_are_inside(scored: RunFolder, export: Export) -> None:
+    export("thresholds={road:0.2}", "otherwise=void", "probabilities=true", "proof_images=1")
+    model = ExportedModel.open(scored.export / "model.onnx")
+    ids, probabilities = model(noise(2, 20, 30, 3))
+    names = model.classes.names
+    least = [0.2 if name == "road" else 0.0 for name in names]
+    expected = np.stack([said(picture, least, names.index("void")) for picture in probabilities])
+    assert (ids == expected).all()
+    assert (model.metadata["thresholds"], model.metadata["otherwise"]) == ({"road": 0.2}, names.index("void"))
+    with pytest.raises(UserError, match="there is no class raod; did you mean road"):
+        export("thresholds={raod:0.2}")
+
+
 def test_fp16_is_half_the_size_and_close(scored: RunFolder, export: Export) -> None:
     assert export("precision=fp16") > 0.995
     kinds = {tensor.data_type for tensor in onnx.load(scored.export / "model-fp16.onnx").graph.initializer}
@@ -113,7 +146,13 @@ def test_int8_is_calibrated_on_images(scored: RunFolder, export: Export) -> None
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("torch_export", "model.pt2"), ("torchscript", "model.ts"), ("tensorrt", "model.onnx")]
+    ("kind", "name"),
+    [
+        ("torch_export", "model.pt2"),
+        ("torchscript", "model.ts"),
+        ("tensorrt", "model.onnx"),
+        pytest.param("aot_inductor", "model-aot.pt2", marks=pytest.mark.soak),
+    ],
 )
 def test_other_formats(scored: RunFolder, export: Export, kind: str, name: str) -> None:
     assert export(f"format={kind}") > 0.9999
@@ -128,11 +167,27 @@ def test_other_formats(scored: RunFolder, export: Export, kind: str, name: str) 
         said = {METADATA: ""}
         ids = torch.jit.load(scored.export / name, _extra_files=said)(torch.from_numpy(pixels)).numpy()
         assert json.loads(said[METADATA])["ignore_index"] == 255
+    elif kind == "aot_inductor":
+        package = torch._inductor.aoti_load_package(str(scored.export / name))
+        ids = package(torch.from_numpy(pixels)).numpy()
+        assert json.loads(package.get_metadata()[METADATA])["classes"] == read_json(scored.classes)["classes"]
     else:
         ids = ExportedModel.open(scored.export / name)(pixels)[0]
         command = (scored.export / "model.trtexec.sh").read_text()
         assert command.startswith("trtexec --onnx=model.onnx --saveEngine=model.engine --minShapes=pixels:1x32x32x3 ")
     assert (ids == ids_by_hand(scored, pixels)).mean() > 0.999
+
+
+def test_without_a_compiler_nothing_is_compiled(
+    scored: RunFolder, export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for named in ("g++", "ccache g++"):
+        monkeypatch.setenv("CXX", named)
+        needed = f"^format=aot_inductor needs a C\\+\\+ compiler, and {re.escape(named.split()[0])} is not installed"
+        with pytest.raises(UserError, match=needed):
+            export("format=aot_inductor")
+    assert not scored.export.exists()
 
 
 def test_without_data_the_proof_is_on_noise(scored: RunFolder, export: Export) -> None:
@@ -204,6 +259,61 @@ def test_a_file_that_is_not_the_model_is_deleted(small: Compose, composed: Compo
     assert (folder.export / "model.onnx").read_bytes() == b"proven before"
 
 
+def test_int8_that_loses_too_much_is_deleted(small: Compose, composed: Compose, tmp_path: Path) -> None:
+    """The network says road everywhere and the file another class, which is rarer."""
+    folder = run_of(Fickle, small, tmp_path / "run")
+    names = read_classes(folder.classes).names
+    model = load_checkpoint(folder.checkpoint("best"))["model"]
+    model["network.layer.bias"] = torch.zeros(len(names)).index_fill(0, torch.tensor(names.index("road")), 9.0)
+    model["network.layer.weight"] *= 0.01
+    save_checkpoint(folder.checkpoint("best"), {"model": model, "epoch": 1})
+    with pytest.raises(
+        UserError, match=r"^model-int8\.onnx is not what the model is and was deleted: mIoU falls from 0\."
+    ) as told:
+        export_run(composed(f"run={folder.path}", "precision=int8", name="export"))
+    assert "v0" in str(told.value), "pictures are named"
+    assert list(folder.export.iterdir()) == []
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """As where the disk is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    "options", [["format=onnx"], ["precision=int8"], ["format=torch_export"], ["format=torchscript"]]
+)
+def test_without_space_what_was_there_stays(scored: RunFolder, export: Export, options: list[str]) -> None:
+    scored.export.mkdir()
+    for name in ("model.onnx", "model-int8.onnx", "model.pt2", "model.ts"):
+        (scored.export / name).write_bytes(b"proven before")
+    before = sorted(scored.export.iterdir())
+    with no_file_larger_than(2048), pytest.raises(UserError, match=r"^[^\n]+ cannot be written \(File too large\)"):
+        export(*options)
+    assert sorted(scored.export.iterdir()) == before
+    assert all(path.read_bytes() == b"proven before" for path in before)
+
+
+def test_a_package_is_whole_or_as_it_was(scored: RunFolder, export: Export) -> None:
+    export("package=true", "proof_images=1")
+    package, model = scored.export / "package", scored.export / "model.onnx"
+    (package / "classes.json").write_text("of an earlier one")
+    run, metadata = OmegaConf.load(scored.config), ExportedModel.open(model).metadata
+    assert isinstance(run, DictConfig)
+    assert EXAMPLE.stat().st_size > scored.classes.stat().st_size
+    with no_file_larger_than(scored.classes.stat().st_size), pytest.raises(UserError, match="cannot be written"):
+        write_package(model, scored, run, metadata, {}, None)
+    assert (package / "classes.json").read_text() == "of an earlier one"
+    assert len(list(package.iterdir())) == 4
+    assert len(list(scored.export.iterdir())) == 3, "and nothing is left behind"
+
+
 def test_what_cannot_be_exported_is_one_line(small: Compose, composed: Compose, tmp_path: Path) -> None:
     folder = run_of(Unexportable, small, tmp_path / "run")
     with pytest.raises(UserError, match=r"^format=torch_export: this model cannot be exported: ") as told:
@@ -249,6 +359,20 @@ def test_files_that_are_not_ours(scored: RunFolder, export: Export, tmp_path: Pa
         ExportedModel.open(tmp_path / "foreign.onnx")
 
 
+def with_packages(folder: Path, *names: str) -> Path:
+    """A folder from which these packages can be imported, and no others."""
+    folder.mkdir()
+    for name in names:
+        spec = find_spec(name)
+        assert spec is not None
+        assert spec.submodule_search_locations is not None
+        package = Path(spec.submodule_search_locations[0])
+        for found in (package, package.with_name(f"{name.lower()}.libs"), package.with_name("pillow.libs")):
+            if found.is_dir() and not (folder / found.name).exists():
+                (folder / found.name).symlink_to(found)
+    return folder
+
+
 def test_the_package_runs_by_itself(scored: RunFolder, composed: Compose, export: Export, tmp_path: Path) -> None:
     evaluate_run(composed(f"run={scored.path}", "resamples=100", "report=false", name="evaluate"))
     export("package=true", "data_licence=CC BY 4.0")
@@ -257,19 +381,26 @@ def test_the_package_runs_by_itself(scored: RunFolder, composed: Compose, export
     assert len((package / "predict.py").read_text().splitlines()) <= 60
     assert read_json(package / "classes.json") == read_json(scored.classes)
     card = (package / "README.md").read_text()
-    for said in (
+    for words in (
         "into 13 classes",
         "4 images for train",
         "Licence: CC BY 4.0",
         "| mIoU | 0.",
         "| 7 | road | 128, 64, 128 |",
     ):
-        assert said in card, card
+        assert words in card, card
 
     pixels = noise(32, 64, 3)
     Image.fromarray(pixels).save(tmp_path / "street.png")
-    isolated = [sys.executable, "-I", str(package / "predict.py"), str(tmp_path / "street.png")]
-    done = subprocess.run(isolated, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-S", str(package / "predict.py"), "street.png"],  # -S: no packages but those that are named
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(with_packages(tmp_path / "packages", *NEEDED_BY_THE_EXAMPLE))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
     with Image.open(tmp_path / "street_mask.png") as mask:
         assert mask.mode == "P"
         ids, colours = np.asarray(mask), np.asarray(mask.convert("RGB"))
@@ -277,7 +408,7 @@ def test_the_package_runs_by_itself(scored: RunFolder, composed: Compose, export
     classes = read_classes(scored.classes)
     assert (colours == classes.paint(ids)).all()
     largest = classes.names[np.bincount(ids.ravel()).argmax()]
-    assert done.stdout.startswith(f"{tmp_path / 'street_mask.png'}: {largest} ")
+    assert done.stdout.startswith(f"street_mask.png: {largest} ")
 
 
 def test_a_package_for_other_pictures_is_refused(scored: RunFolder, export: Export) -> None:

@@ -7,21 +7,18 @@ import torch
 from segmentation.classes import Classes, Color
 from segmentation.data.batch import Batch
 from segmentation.data.image.draw import (
-    BACKGROUND,
-    IGNORED,
     LARGEST,
-    MARGIN,
     OUTLINE,
     PANEL_WIDTH,
     SHORTEST_SIDE,
     TALLEST,
-    TEXT_SIZE,
     TITLE_WIDTH,
     WRONG,
     ImageDrawing,
-    as_rgb,
     thinned,
 )
+from segmentation.data.image.legend import BACKGROUND, IGNORED, MARGIN, TEXT_SIZE
+from segmentation.data.image.pixels import as_rgb
 
 CLASSES = Classes(("road", "car", "person", "plant"), ((128, 64, 128), (0, 0, 142), (220, 20, 60), (107, 142, 35)))
 ROAD, CAR, PERSON, PLANT = CLASSES.colors

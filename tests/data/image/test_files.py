@@ -313,3 +313,26 @@ def test_a_flipped_byte_is_found(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(UserError, match=rf"^{path} .*$"):
         read_stored(path)
+
+
+def test_a_picture_larger_than_can_be_decoded_at_once_is_told(tmp_path: Path) -> None:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 40_000, 40_000, 1, 0, 0, 0, 0))
+    content = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(5001))) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.png is larger than OpenCV decodes at once: save it as a tiled TIFF"):
+        read_image(tmp_path / "a.png")
+
+
+def test_a_damaged_compressed_tiff_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((40, 50, 5), np.uint8), photometric="minisblack", compression="zlib")
+    with tifffile.TiffFile(path) as tiff:
+        offset = tiff.pages.first.dataoffsets[0]
+    content = bytearray(path.read_bytes())
+    content[offset : offset + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.tif is no readable TIFF"):
+        read_image(path, PixelFormat(5))

@@ -229,5 +229,7 @@ def test_impossible_values_are_told() -> None:
         built("resnet18")
     (fault,) = eomt_faults({"encoder_name": "vit_smal_patch16_224"})
     assert "did you mean vit_small_patch16_224?" in fault
+    (fault,) = eomt_faults({"encoder_name": "test_vit", "encoder_weights": "dino"})
+    assert fault.startswith("encoder_weights=dino")
     with pytest.raises(UserError, match=r"^model.encoder_name=vit_tiny_patch16_224.nope: .*$"):
         eomt_model("vit_tiny_patch16_224.nope", CLASSES, MEAN, STD, encoder_weights="imagenet")

@@ -1,5 +1,7 @@
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -91,6 +93,26 @@ def test_what_does_not_fit_together_is_one_line(given: dict[str, str], says: str
 def test_what_is_no_module_is_told() -> None:
     with pytest.raises(UserError, match="gives a dict"):
         own_model(lambda num_classes: {}, **PIXELS)  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (lambda logits: logits[..., ::2, ::2], r"logits \[2, 3, 4, 4\]"),
+        (lambda logits: logits[:, 1:], r"logits \[2, 2, 8, 8\]"),
+        (lambda logits: {"logits": logits}, "a dict"),
+        (lambda logits: [logits], "a list"),
+    ],
+)
+def test_an_answer_that_is_no_logits_is_told(answer: Callable[[torch.Tensor], Any], found: str) -> None:
+    class Answering(OwnNetwork):
+        def forward(self, images: torch.Tensor) -> Any:
+            return answer(super().forward(images)["out"])
+
+    model = own_model(Answering, **PIXELS)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=f"gives {found} for pixels .*: expected logits .2, 3, 8, 8.,") as error:
+        model(pixels(2, 3, 8, 8))
+    assert "\n" not in str(error.value)
 
 
 def test_the_network_has_to_be_named() -> None:

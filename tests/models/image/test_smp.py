@@ -48,6 +48,20 @@ def test_what_there_is_none_of_is_one_line(architecture: str, encoder: str, opti
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("architecture", ["Linear", "ViTUPerNet", "DPT"])
+def test_an_encoder_that_is_not_of_timm_is_the_only_fault(architecture: str) -> None:
+    (fault,) = smp_faults({"architecture": architecture, "encoder_name": "resnet18", "patch_size": None})
+    assert fault.startswith(f"encoder_name=resnet18: {architecture} takes encoders of timm only")
+
+
+@pytest.mark.parametrize(
+    ("weights", "known"), [("imagenet", True), ("a.pth", True), (None, True), ("ssl", False), (True, False)]
+)
+def test_weights_that_timm_would_not_look_at_are_refused(weights: str | bool | None, known: bool) -> None:
+    node = {"architecture": "Unet", "encoder_name": "tu-test_resnet", "encoder_weights": weights}
+    assert [fault.split(":")[0] for fault in smp_faults(node)] == ([] if known else [f"encoder_weights={weights}"])
+
+
 @pytest.mark.parametrize("norm", ["batchnorm", True, False, "identity", {"type": "batchnorm", "momentum": 0.01}])
 @pytest.mark.parametrize("architecture", ["Unet", "PSPNet", "Linknet"])
 def test_the_norms_of_a_decoder_that_are_documented(architecture: str, norm: Any) -> None:

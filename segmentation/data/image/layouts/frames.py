@@ -11,16 +11,13 @@ import numpy as np
 
 from segmentation.data.fingerprint import fingerprint
 from segmentation.data.image.files import PixelFormat, Size
-from segmentation.data.image.pixels import in_range
 from segmentation.data.image.source import ImageSample, read_picture
+from segmentation.data.image.videos import ESTIMATED, frame_pixels, no_video, open_capture, promised_frames
 from segmentation.data.kept import keep_arrays, read_arrays
 from segmentation.errors import UserError
 from segmentation.runtime.console import progress_bar
 
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what is wrong with a file is told in one line of ours
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 NEAR = 32  # frames that are sooner read than sought: a seek decodes from the last key frame on
-ESTIMATED = 2  # frames: some formats tell a duration instead of a number
 
 
 @dataclass(frozen=True)
@@ -70,11 +67,11 @@ def look_at(path: Path) -> Video:
 
 
 def _read_through(path: Path) -> dict[str, np.ndarray]:
-    capture = _capture(path)
-    promised = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+    capture = open_capture(path)
+    promised = promised_frames(capture)
     first, image = capture.read()
     if not first:
-        raise _no_video(path)
+        raise no_video(path)
     times = [capture.get(cv2.CAP_PROP_POS_MSEC)]
     with progress_bar(f"looking at {path.name}", promised) as bar:
         while capture.grab():
@@ -83,25 +80,12 @@ def _read_through(path: Path) -> dict[str, np.ndarray]:
     return {"times": np.array(times), "size": np.array(image.shape[:2]), "promised": np.array(promised)}
 
 
-def _capture(path: Path) -> cv2.VideoCapture:
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    if not capture.isOpened():
-        raise _no_video(path)
-    return capture
-
-
-def _no_video(path: Path) -> UserError:
-    return UserError(
-        f"{path} is no readable video: it is damaged, cut short or of an unknown format; restore or remove it"
-    )
-
-
 class OpenVideo:
     """A video at a frame: the next one is read at once, one further off is sought."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._capture, self._next = _capture(path), 0
+        self._capture, self._next = open_capture(path), 0
 
     def read(self, number: int, clock: Clock) -> np.ndarray:
         """`[H, W, 3]` BGR. Raises `UserError` where there is no such frame."""
@@ -116,7 +100,7 @@ class OpenVideo:
     def _read_on(self, number: int) -> np.ndarray:
         """From where it is, or from the start where that is not before it."""
         if number < self._next:
-            self._capture, self._next = _capture(self.path), 0
+            self._capture, self._next = open_capture(self.path), 0
         while self._next < number and self._capture.grab():
             self._next += 1
         good, image = self._capture.read()
@@ -141,9 +125,5 @@ class FrameReader:
     def __call__(self, sample: ImageSample, pixels: PixelFormat, at_least: Size | None) -> np.ndarray:
         if sample.frame is None:
             return read_picture(sample, pixels, at_least)
-        codes = {3: cv2.COLOR_BGR2RGB, 1: cv2.COLOR_BGR2GRAY}
-        if pixels.channels not in codes:
-            raise UserError(f"{sample.image}: dataset.in_channels={pixels.channels}, but videos have 3, or 1 for grey")
         video = _opened(sample.image, os.getpid(), threading.get_ident())
-        image = cv2.cvtColor(video.read(sample.frame, dict(self.clocks)[sample.image]), codes[pixels.channels])
-        return in_range(image.reshape(*image.shape[:2], pixels.channels), pixels.max_value)
+        return frame_pixels(video.read(sample.frame, dict(self.clocks)[sample.image]), pixels, sample.image)

@@ -18,9 +18,10 @@ from segmentation.data.image.files import stored_size
 from segmentation.data.image.labels.masks import MaskOptions
 from segmentation.data.image.labels.unlabelled import NoLabels
 from segmentation.data.image.layouts.folder import MASKS
-from segmentation.data.image.layouts.frames import VIDEO_SUFFIXES, Clock, FrameReader, look_at
+from segmentation.data.image.layouts.frames import Clock, FrameReader, look_at
 from segmentation.data.image.layouts.pairing import accepted, fitting, pictures
 from segmentation.data.image.source import UNMEASURED, ImageSample, ImageSource, Labels, measured
+from segmentation.data.image.videos import VIDEO_SUFFIXES
 from segmentation.errors import UserError
 
 log = logging.getLogger("segmentation")
