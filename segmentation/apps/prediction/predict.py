@@ -45,8 +45,6 @@ ANY_TIME = (
     "threads",
     "device",
     "tile_batch",
-    "labels",
-    "labels_format",
 )
 
 
@@ -107,8 +105,8 @@ def _predicted(
     cfg: DictConfig, opened: Opened, post: PostProcessing, inputs: Inputs, folder: OutputFolder, truth: Truth | None
 ) -> list[str]:
     """Faults, a line for each input that could not be done."""
-    pictures = [picture for picture in inputs.pictures if picture.key not in folder.done]
-    videos = [video for video in inputs.videos if video.key not in folder.done]
+    pictures = [picture for picture in inputs.pictures if not folder.has(picture.key, picture.path)]
+    videos = [video for video in inputs.videos if not folder.has(video.key, video.path)]
     every, left = len(inputs.pictures) + len(inputs.videos), len(pictures) + len(videos)
     if left < every:
         log.info("%d of %d inputs are complete already", every - left, every)
@@ -150,7 +148,7 @@ def _predict_video(
     except UserError as error:
         _noted(error, folder, faults)
         return
-    _noted(row, folder, faults)
+    _noted(row if fault is None else {**row, "fault": str(fault)}, folder, faults)
     if fault is not None:
         _noted(fault, folder, faults)
 
