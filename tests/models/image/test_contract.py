@@ -206,7 +206,7 @@ SIZES = (
 def test_as_a_program_it_gives_the_same_logits_at_any_size(name: str, support: Support) -> None:
     model, free = build(name).eval(), torch.export.Dim.DYNAMIC
     refused = pytest.raises(Exception, match=SIZE_IS_FIXED) if name in SIZES_FIXED else nullcontext()
-    with refused, support.noting(name, "torch.export, any size"), torch.no_grad():
+    with refused, support.noting(name, "torch.export"), torch.no_grad():
         program = torch.export.export(model, (SIZES[0],), dynamic_shapes=({0: free, 2: free, 3: free},)).module()
         for images in SIZES:
             torch.testing.assert_close(program(images), logits_of(model, images), rtol=1e-3, atol=1e-3)
@@ -218,7 +218,7 @@ def test_as_onnx_it_gives_the_same_logits_at_any_size(name: str, support: Suppor
     import onnxruntime
 
     model, free = build(name).eval(), torch.export.Dim.DYNAMIC
-    with support.noting(name, "ONNX, any size"):
+    with support.noting(name, "ONNX"):
         program = onnx_program(model, SIZES[0], {0: free, 2: free, 3: free})
         program.save(str(scratch / "model.onnx"))
         session = onnxruntime.InferenceSession(scratch / "model.onnx")
