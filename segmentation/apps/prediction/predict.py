@@ -90,9 +90,23 @@ def _options(cfg: DictConfig) -> dict[str, Any]:
 def _about(cfg: DictConfig, opened: Opened) -> dict[str, Any]:
     """What must be the same for results to lie in one folder."""
     options: Mapping[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    others = {name: value for name, value in options.items() if name not in (*ANY_TIME, "run", "model", "checkpoint")}
+    left_out = {*ANY_TIME, "run", "model", "checkpoint", *_without_effect(cfg)}
+    others = {name: value for name, value in options.items() if name not in left_out}
     plain: dict[str, Any] = jsonable({**opened.identity, **others})
     return plain
+
+
+def _without_effect(cfg: DictConfig) -> Iterator[str]:
+    """Options of what is not asked for."""
+    asked = {
+        "crf": cfg.crf.iterations,
+        "smoothing": cfg.smoothing.keep,
+        "tta": any(cfg.tta.values()),
+        "confidence": cfg.pseudo_labels,
+        "overlay_alpha": cfg.overlay,
+        "polygon_tolerance": cfg.polygons,
+    }
+    return (name for name, is_asked in asked.items() if not is_asked)
 
 
 def _wanted(cfg: DictConfig, classes: Classes) -> Wanted:
