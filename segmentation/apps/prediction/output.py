@@ -43,8 +43,14 @@ class OutputFolder:
             write_json(known, about)
         return cls(path, _complete(path))
 
+    def has(self, key: str, path: Path) -> bool:
+        """Whether this very input is complete, and not another file of its name."""
+        return key in self.done and self.done[key]["path"] == str(path.resolve())
+
     def note(self, row: Row) -> None:
-        """That an input is complete: `key`, `files` (from this folder) and what a summary tells."""
+        """That an input is complete: `key`, `path`, `files` (from this folder) and what a summary tells. One with a
+        `fault` is done again the next time.
+        """
         with (self.path / DONE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
         self.done[row["key"]] = row
@@ -88,4 +94,5 @@ def _complete(path: Path) -> dict[str, Row]:
             rows.append(json.loads(line))
         except ValueError:
             continue
-    return {row["key"]: row for row in rows if all((path / name).is_file() for name in row["files"])}
+    whole = (row for row in rows if "fault" not in row and all((path / name).is_file() for name in row["files"]))
+    return {row["key"]: row for row in whole}

@@ -174,7 +174,7 @@ def row_of(
     """Plain values for JSON."""
     return {
         "key": key,
-        "path": str(path),
+        "path": str(path.resolve()),
         "size": list(size),
         "pixels": tally.pixels.tolist(),
         "confidence": round(tally.mean_confidence, 5),

@@ -45,8 +45,6 @@ ANY_TIME = (
     "threads",
     "device",
     "tile_batch",
-    "labels",
-    "labels_format",
 )
 
 
@@ -92,9 +90,23 @@ def _options(cfg: DictConfig) -> dict[str, Any]:
 def _about(cfg: DictConfig, opened: Opened) -> dict[str, Any]:
     """What must be the same for results to lie in one folder."""
     options: Mapping[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    others = {name: value for name, value in options.items() if name not in (*ANY_TIME, "run", "model", "checkpoint")}
+    left_out = {*ANY_TIME, "run", "model", "checkpoint", *_without_effect(cfg)}
+    others = {name: value for name, value in options.items() if name not in left_out}
     plain: dict[str, Any] = jsonable({**opened.identity, **others})
     return plain
+
+
+def _without_effect(cfg: DictConfig) -> Iterator[str]:
+    """Options of what is not asked for."""
+    asked = {
+        "crf": cfg.crf.iterations,
+        "smoothing": cfg.smoothing.keep,
+        "tta": any(cfg.tta.values()),
+        "confidence": cfg.pseudo_labels,
+        "overlay_alpha": cfg.overlay,
+        "polygon_tolerance": cfg.polygons,
+    }
+    return (name for name, is_asked in asked.items() if not is_asked)
 
 
 def _wanted(cfg: DictConfig, classes: Classes) -> Wanted:
@@ -107,8 +119,8 @@ def _predicted(
     cfg: DictConfig, opened: Opened, post: PostProcessing, inputs: Inputs, folder: OutputFolder, truth: Truth | None
 ) -> list[str]:
     """Faults, a line for each input that could not be done."""
-    pictures = [picture for picture in inputs.pictures if picture.key not in folder.done]
-    videos = [video for video in inputs.videos if video.key not in folder.done]
+    pictures = [picture for picture in inputs.pictures if not folder.has(picture.key, picture.path)]
+    videos = [video for video in inputs.videos if not folder.has(video.key, video.path)]
     every, left = len(inputs.pictures) + len(inputs.videos), len(pictures) + len(videos)
     if left < every:
         log.info("%d of %d inputs are complete already", every - left, every)
@@ -150,7 +162,7 @@ def _predict_video(
     except UserError as error:
         _noted(error, folder, faults)
         return
-    _noted(row, folder, faults)
+    _noted(row if fault is None else {**row, "fault": str(fault)}, folder, faults)
     if fault is not None:
         _noted(fault, folder, faults)
 

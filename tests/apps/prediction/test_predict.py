@@ -197,6 +197,15 @@ def test_going_on_does_what_is_missing_and_nothing_else(predicted: Predict, imag
     assert {name: (out / name).stat().st_mtime_ns for name in times} == times
 
 
+def test_another_picture_of_the_same_name_is_not_taken_for_done(predicted: Predict, images: Path) -> None:
+    predicted()
+    others = images.parent / "others"
+    others.mkdir()
+    Image.fromarray(blocks(20, 30, seed=9)).save(others / "a.png")
+    predicted(f"input={others}", "skip_existing=true")
+    assert (mask_of(images.parent / "out" / "masks" / "a.png") == strongest(others / "a.png")).all()
+
+
 def test_metrics_of_labels(predicted: Predict, images: Path) -> None:
     labels = images.parent / "labels"
     (labels / "sub").mkdir(parents=True)

@@ -85,6 +85,8 @@ def test_of_a_video_that_ends_early_what_was_read_is_kept_and_told(predicted: Pr
     frames = frames_of(out / "overlay" / "whole.mp4")[0]
     assert 5 < frames < 18
     assert len(list((out / "masks" / "whole").iterdir())) == frames
+    with pytest.raises(UserError, match=r"ends early"):
+        predicted(f"input={whole}", "skip_existing=true")
 
 
 def test_a_video_that_is_complete_is_not_done_again(predicted: Predict, tmp_path: Path) -> None:
