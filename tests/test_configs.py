@@ -18,7 +18,10 @@ from tests.conftest import ROOT, SMALL, Compose
 from tests.data.image.layouts.every import LAYOUTS
 
 GROUPS = ("model", "dataset", "optimizer", "scheduler", "loss", "trainer", "augmentation", "experiment")
-FOR_MESHES = {"model=nomeformer", "model=nomeformer_textured"}  # tests/models/mesh
+FOR_MESHES = {  # tests/models/mesh
+    *(f"model={name}" for name in ("nomeformer", "nomeformer_textured", "nomeformer_pretrain")),
+    "loss=masked_prediction",
+}
 SHIPPED = [
     choice
     for group in GROUPS
