@@ -112,6 +112,7 @@ def paths_in(node: Any, path: str = "") -> set[str]:
         ("model.activation_in_encoder=1", "model.activation_in_encoder=1: expected true or false"),
         ("model.activation_in_encoder=true", "it needs model.activation"),
         ("model.checkpoint=5", "model.checkpoint=5: expected a checkpoint"),
+        ("model.checkpoint={encoder:5}", "expected a checkpoint or the folder of a run, {PART: ONE OF THEM"),
         ("model.trainable=head", "model.trainable=head: expected a list of names"),
         ("model.trainable=[head,3]", 'model.trainable=["head", 3]'),
         ("model.gradient_checkpointing=yes please", "model.gradient_checkpointing=yes please"),
