@@ -1,4 +1,4 @@
-# make demo | test | lint | train | evaluate | export | compare | report | check | bench | bench-data | bench-metrics | soak | augmentations | schedule | tensorboard | clean
+# make demo | test | lint | train | evaluate | export | compare | report | check | bench | bench-data | bench-mesh | bench-metrics | soak | augmentations | schedule | tensorboard | clean
 # Options: make train ARGS="model=unet dataset=david dataset.root=PATH", make evaluate RUN=outputs/default/DATE,
 # make report RUNS="outputs/default/*", make compare RUNS="outputs/default/A outputs/default/B"
 
@@ -9,7 +9,7 @@ ARGS ?=
 RUN ?= $(shell ls -td outputs/*/*/config.yaml outputs/*/*/*/config.yaml 2>/dev/null | head -1 | xargs -r dirname)
 DEMO_RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: demo install test lint train evaluate export compare report check bench bench-data bench-metrics soak contract models augmentations schedule tensorboard clean
+.PHONY: demo install test lint train evaluate export compare report check bench bench-data bench-mesh bench-metrics soak contract models augmentations schedule tensorboard clean
 
 demo: $(VENV)/.installed  ## install, draw a small data set, train on it, evaluate, fail below the expected score
 	$(BIN)/python train.py experiment=demo hydra.run.dir=$(DEMO_RUN)
@@ -70,6 +70,9 @@ models: $(VENV)/.installed  ## architectures and encoders: make models ARGS="res
 
 bench-data: $(VENV)/.installed-dev  ## images/s of one loading process beside decoding and the usual way; memory of workers
 	$(BIN)/python -m tests.bench.data
+
+bench-mesh: $(VENV)/.installed-dev  ## features and clusters of 100,000 faces; loading prepared meshes beside building them
+	$(BIN)/python -m tests.bench.meshes
 
 bench-metrics: $(VENV)/.installed-dev  ## what the metric costs in an evaluation step, beside torchmetrics; the time of intervals
 	$(BIN)/python -m tests.bench.metrics

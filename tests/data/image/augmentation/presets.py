@@ -13,7 +13,8 @@ from segmentation.data.image.augmentation.options import Augmentation
 from segmentation.data.image.augmentation.transforms import Transforms, transforms_of
 from tests.data.image.david_files import CONF
 
-NAMES = sorted(path.stem for path in (CONF / "augmentation").glob("*.yaml"))
+OF_MESHES = {"mesh"}
+NAMES = sorted({path.stem for path in (CONF / "augmentation").glob("*.yaml")} - OF_MESHES)
 
 
 def entries_of(name: str) -> list[dict[str, dict[str, Any]]]:

@@ -1,0 +1,1 @@
+"""The files that meshes and what belongs to their faces are stored in."""
