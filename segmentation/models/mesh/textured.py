@@ -29,7 +29,8 @@ class TexturedNoMeFormer(NoMeFormer):
         """Raises `UserError` for inputs without pixels."""
         if inputs.pixels is None or inputs.pixel_counts is None:
             raise UserError(
-                "model=nomeformer_textured: the data gives no pixels; give dataset.pixels_per_face, or model=nomeformer"
+                "model=nomeformer_textured: the data gives no pixels; leave dataset.pixels_per_face to "
+                "model.pixels_per_face, or choose model=nomeformer"
             )
         texture = self.texture(inputs.pixels, inputs.pixel_counts)
         geometry = self.encoder.embedding(inputs.features, inputs.mask)
@@ -49,6 +50,7 @@ def nomeformer_textured(
     num_classes: int,
     num_features: int,
     encoder: Callable[..., GeometryEncoder],
+    pixels_per_face: int = 16,
     texture_channels: Sequence[int] = (32, 64),
     fusion: str = "gated",
     num_unfrozen_encoder_layers: int | None = None,
@@ -56,9 +58,10 @@ def nomeformer_textured(
 ) -> TexturedNoMeFormer:
     """As `nomeformer`, with a convolution of so many `texture_channels` each; `fusion` is a key of `FUSIONS`.
 
-    Raises `UserError` for another one.
+    `pixels_per_face` is what the data is asked for; the network takes any number. Raises `UserError` for options that
+    cannot be.
     """
-    for fault in textured_faults({"fusion": fusion}):
+    for fault in textured_faults({"fusion": fusion, "pixels_per_face": pixels_per_face}):
         raise UserError(f"model.{fault}")
     geometry = partly_frozen(encoder(num_features=num_features), num_unfrozen_encoder_layers)
     texture = TextureEncoder(geometry.width, texture_channels)
@@ -69,7 +72,9 @@ def nomeformer_textured(
 
 def textured_faults(node: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with a configuration of `nomeformer_textured`, each told from its key on."""
-    fusion = node.get("fusion")
+    fusion, pixels = node.get("fusion"), node.get("pixels_per_face")
+    if not isinstance(pixels, int) or pixels < 1:
+        yield f"pixels_per_face={pixels}: expected at least 1; without a texture choose model=nomeformer"
     if fusion not in FUSIONS:
         yield f"fusion={fusion}: {near(fusion, FUSIONS, 'known are ' + ', '.join(FUSIONS))}"
 

@@ -1,24 +1,13 @@
 """Inputs of mesh models, drawn."""
 
-from typing import NamedTuple
-
 import torch
-from torch import Tensor
+
+from segmentation.data.mesh.dataset import MeshInputs
 
 FEATURES, CLASSES = 16, 5
 
 
-class Inputs(NamedTuple):
-    """As the data gives them, by attribute."""
-
-    features: Tensor
-    mask: Tensor
-    centres: Tensor
-    pixels: Tensor | None = None
-    pixel_counts: Tensor | None = None
-
-
-def drawn(meshes: int = 2, clusters: int = 3, faces: int = 10, pixels: int = 0, seed: int = 0) -> Inputs:
+def drawn(meshes: int = 2, clusters: int = 3, faces: int = 10, pixels: int = 0, seed: int = 0) -> MeshInputs:
     """A tenth of the places of each cluster is padding, and the last cluster of every mesh but the first."""
     generator = torch.Generator().manual_seed(seed)
     shape = (meshes, clusters, faces)
@@ -28,7 +17,7 @@ def drawn(meshes: int = 2, clusters: int = 3, faces: int = 10, pixels: int = 0, 
     features = torch.randn(*shape, FEATURES, generator=generator) * mask.unsqueeze(-1)
     centres = 10 * torch.randn(meshes, clusters, 3, generator=generator)
     if not pixels:
-        return Inputs(features, mask, centres)
+        return MeshInputs(features, mask, centres)
     colors = torch.randint(0, 256, (*shape, pixels, 3), dtype=torch.uint8, generator=generator)
     counts = torch.randint(0, pixels + 1, shape, generator=generator) * mask
-    return Inputs(features, mask, centres, colors, counts)
+    return MeshInputs(features, mask, centres, colors, counts)

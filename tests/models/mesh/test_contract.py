@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from segmentation.data.mesh.dataset import MeshInputs
 from segmentation.engine.layer_decay import parameter_groups
 from segmentation.outputs import Outputs, logits_from
 from segmentation.runtime.checkpoint import load_checkpoint, save_checkpoint
 from tests.engine.configured import choices, configured
-from tests.models.mesh.meshes import CLASSES, Inputs, drawn
+from tests.models.mesh.meshes import CLASSES, drawn
 from tests.models.mesh.small import build
 
 ALL = choices("model")
@@ -35,11 +36,11 @@ def model(name: str) -> Iterator[nn.Module]:
     return built.eval()
 
 
-def given(**how: Any) -> Inputs:
+def given(**how: Any) -> MeshInputs:
     return drawn(pixels=6, **how)
 
 
-def logits_of(model: nn.Module, inputs: Inputs) -> Tensor:
+def logits_of(model: nn.Module, inputs: MeshInputs) -> Tensor:
     with torch.inference_mode():
         return logits_from(model.eval()(inputs))
 
@@ -102,7 +103,7 @@ def parts_of(outputs: Outputs) -> list[Tensor]:
 def test_a_mesh_has_the_same_logits_alone_and_beside_a_larger_one(model: nn.Module) -> None:
     inputs = given()
     faces = (slice(1, 2), slice(0, 2), slice(0, 9))  # of the second mesh, without padding
-    alone = Inputs(*(part[faces[: 2 if part is inputs.centres else 3]] for part in inputs if part is not None))
+    alone = MeshInputs(*(part[faces[: 2 if part is inputs.centres else 3]] for part in inputs if part is not None))
     together = logits_of(model, inputs)[1:, :, :2, :9]
     torch.testing.assert_close(logits_of(model, alone), together, rtol=1e-4, atol=1e-5)
 
@@ -111,10 +112,10 @@ def test_the_order_of_faces_and_of_clusters_does_not_matter(model: nn.Module) ->
     inputs = given()
     before, generator = logits_of(model, inputs), torch.Generator().manual_seed(0)
     faces = torch.randperm(inputs.mask.shape[2], generator=generator)
-    within = Inputs(*(part if part is inputs.centres else part[:, :, faces] for part in inputs if part is not None))
+    within = MeshInputs(*(part if part is inputs.centres else part[:, :, faces] for part in inputs if part is not None))
     torch.testing.assert_close(logits_of(model, within), before[..., faces], rtol=1e-4, atol=1e-5)
     clusters = torch.randperm(inputs.mask.shape[1], generator=generator)
-    among = Inputs(*(part[:, clusters] for part in inputs if part is not None))
+    among = MeshInputs(*(part[:, clusters] for part in inputs if part is not None))
     torch.testing.assert_close(logits_of(model, among), before[:, :, clusters], rtol=1e-4, atol=1e-5)
 
 
@@ -180,7 +181,7 @@ def test_what_is_kept_for_the_backward_pass_grows_with_the_clusters_and_no_faste
     assert twice < 2.05 * once
 
 
-def kept_bytes(model: nn.Module, inputs: Inputs) -> int:
+def kept_bytes(model: nn.Module, inputs: MeshInputs) -> int:
     kept = {}
 
     def note(tensor: Tensor) -> Tensor:

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from segmentation.data.mesh.dataset import MeshInputs
 from segmentation.engine.layer_decay import parameter_groups
 from segmentation.losses.masked_prediction import MaskedPrediction
 from segmentation.models.mesh.pretraining import MaskedPretraining
 from segmentation.runtime.checkpoint import save_checkpoint
-from tests.models.mesh.meshes import CLASSES, Inputs, drawn
+from tests.models.mesh.meshes import CLASSES, drawn
 from tests.models.mesh.small import build
 
 NAME = "nomeformer_pretrain"
@@ -22,7 +23,7 @@ def built(*overrides: str, seed: int = 0) -> MaskedPretraining:
     return model
 
 
-def outputs_of(model: MaskedPretraining, inputs: Inputs, seed: int = 0) -> Mapping[str, Tensor]:
+def outputs_of(model: MaskedPretraining, inputs: MeshInputs, seed: int = 0) -> Mapping[str, Tensor]:
     torch.manual_seed(seed)
     outputs = model.train()(inputs)
     assert isinstance(outputs, Mapping)

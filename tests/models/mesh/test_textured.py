@@ -4,18 +4,19 @@ import pytest
 import torch
 from torch import Tensor
 
+from segmentation.data.mesh.dataset import MeshInputs
 from segmentation.errors import UserError
 from segmentation.models.mesh.fusion import FUSIONS, AddFusion, ConcatFusion, GatedFusion
 from segmentation.models.mesh.texture import MIDDLE, SPREAD, TextureEncoder
 from segmentation.models.mesh.textured import TexturedNoMeFormer, textured_faults
 from segmentation.runtime.checkpoint import save_checkpoint
-from tests.models.mesh.meshes import Inputs, drawn
+from tests.models.mesh.meshes import drawn
 from tests.models.mesh.small import build
 
 NAME = "nomeformer_textured"
 
 
-def logits_of(model: TexturedNoMeFormer, inputs: Inputs) -> Tensor:
+def logits_of(model: TexturedNoMeFormer, inputs: MeshInputs) -> Tensor:
     with torch.inference_mode():
         return model.eval()(inputs)
 
@@ -123,4 +124,6 @@ def test_what_is_not_there_is_told() -> None:
         build(NAME, "model.num_unfrozen_texture_layers=3")
     with pytest.raises(UserError, match=r"^model.fusion=gatet: did you mean gated\?$"):
         build(NAME, "model.fusion=gatet")
-    assert list(textured_faults({"fusion": "gated"})) == []
+    assert list(textured_faults({"fusion": "gated", "pixels_per_face": 1})) == []
+    (fault,) = textured_faults({"fusion": "gated", "pixels_per_face": 0})
+    assert fault.startswith("pixels_per_face=0: expected at least 1")

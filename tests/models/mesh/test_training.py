@@ -8,12 +8,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from segmentation.data.batch import Batch
+from segmentation.data.mesh.dataset import MeshInputs
 from segmentation.data.sampler import Bucket, Draw, TrainingBatches
 from segmentation.engine.task import Feed
 from segmentation.losses import CrossEntropy, MaskedPrediction
 from segmentation.models.mesh.pretraining import MaskedPretraining
 from tests.engine.toy import CLASSES, Run, adamw, build_run, options, unequal, weights
-from tests.models.mesh.meshes import Inputs, drawn
+from tests.models.mesh.meshes import drawn
 from tests.models.mesh.small import build
 
 SAMPLES = 6
@@ -30,7 +31,7 @@ class Meshes(Dataset[int]):
 def collate(indices: list[int]) -> Batch:
     """The class of a face is told by its corners."""
     whole = drawn(meshes=SAMPLES, pixels=4)
-    inputs = Inputs(*(part[indices] for part in whole if part is not None))
+    inputs = MeshInputs(*(part[indices] for part in whole if part is not None))
     height = inputs.features[..., :9].mean(dim=-1)
     target = (2 * height + 1.5).clamp(0, len(CLASSES) - 1).to(torch.uint8).where(inputs.mask, 255)
     return Batch(inputs, target, tuple(f"mesh {index}" for index in indices))
