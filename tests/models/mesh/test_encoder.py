@@ -33,6 +33,20 @@ def test_where_clusters_are_matters() -> None:
 
 
 @pytest.mark.parametrize(
+    ("blocks", "reached"),
+    [(["both"], True), (["local", "global", "local"], True), (["global", "local"], False), (["local"] * 3, False)],
+)
+def test_clusters_see_each_other_where_a_global_block_follows_a_local_one(blocks: list[str], reached: bool) -> None:
+    inputs, model = drawn(meshes=1), encoder(blocks=blocks).eval()
+    changed = inputs.features.clone()
+    changed[0, 0, 0] += 1
+    apart = (model(changed, *inputs[1:3]) - model(*inputs[:3])).abs().amax(dim=-1)[0]
+    assert (apart[0][inputs.mask[0, 0]] > 1e-5).all()
+    assert bool((apart[1:][inputs.mask[0, 1:]] > 1e-5).all()) is reached
+    assert bool(apart[1:].any()) is reached
+
+
+@pytest.mark.parametrize(
     ("trained", "expected"),
     [
         (0, set()),
