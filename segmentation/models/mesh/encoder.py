@@ -27,7 +27,7 @@ class GeometryEncoder(nn.Module):
         blocks: Sequence[str] = (BOTH,) * 4,
         feed_forward: float = 2.0,
         dropout: float = 0.1,
-        scales: Sequence[float] = (1.0, 0.01),
+        scales: Sequence[float] = (1.0, 0.01, 0.0001),
         place_frequencies: int = 6,
         place_wavelength: float = 64.0,
     ) -> None:
