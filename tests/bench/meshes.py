@@ -84,11 +84,9 @@ def loading_over_building() -> float:
     drawing = seconds(lambda: data[Draw(int(counts.argmax()), 0)], 20)
     items = [data[Draw(index, 0)] for index in np.argsort(-counts)[:BATCH]]
     batching = seconds(lambda: collate(items), 20)
+    told(f"{counts.max():,} faces of {PIXELS} pixels, ms: built {1000 * building:.0f}, loaded {1000 * loading:.1f}")
     told(
-        f"{counts.max():,} faces, {PIXELS} pixels each: built in {1000 * building:.0f} ms, loaded in {1000 * loading:.1f}"
-    )
-    told(
-        f"16 of its clusters: loaded and augmented in {1000 * drawing:.1f} ms; {BATCH} batched in {1000 * batching:.1f}"
+        f"16 of its clusters, ms: loaded and augmented {1000 * drawing:.1f}; {BATCH} such batched {1000 * batching:.1f}"
     )
     return building / loading
 

@@ -8,8 +8,11 @@ import numpy as np
 
 from segmentation.errors import UserError, near
 
-WIDTHS = {"corners": 9, "angles": 3, "normal": 3, "area": 1, "slope": 1, "height": 1, "roughness": 1}
-OF_SURROUNDINGS = ("height", "roughness")
+WIDTHS = {
+    **{"corners": 9, "angles": 3, "normal": 3, "area": 1, "slope": 1, "height": 1, "roughness": 1},
+    **{"log_sides": 3, "log_area": 1},
+}
+SHORTEST = 1e-4  # m: what is shorter, or smaller than its square, has the same logarithm
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,9 @@ class FaceFeatures:
 
     - those of `names`: `corners` x y z of each corner less the centre of the cluster (m), `angles` at the corners
       (rad), `normal` of unit length, `area` (m2), `slope` between the face and the level, whichever way it faces (rad,
-      0 to pi/2), `height` above the ground plane (m), `roughness`, the standard deviation of the heights around (m);
+      0 to pi/2), `height` above the ground plane (m), `roughness`, the standard deviation of the heights around (m),
+      `log_sides` and `log_area`, natural logarithms of the sides from each corner to the next (of m) and of the area
+      (of m2): frames of windows and roofs differ by orders of magnitude;
     - `frequencies` of a Fourier encoding of the centroid's place in the mesh: sine and cosine of x, y and z, 6 numbers
       for each of the wavelengths `wavelength` (m), half of it, a quarter, ... (after Tancik et al. 2020, arXiv
       2006.10739);
@@ -54,6 +59,7 @@ class FaceFeatures:
         twice_area = np.linalg.norm(cross, axis=1, keepdims=True)
         normal = np.divide(cross, twice_area, out=np.zeros_like(cross), where=twice_area > 0)
         cosines = 0 - np.einsum("rcx,rcx->rc", edges, np.roll(edges, 1, axis=1))  # times both lengths; never -0
+        sides = np.linalg.norm(edges, axis=2)
         parts = {
             "corners": (corners - centre[:, None]).reshape(-1, 9),
             "angles": np.arctan2(twice_area, cosines),
@@ -62,6 +68,8 @@ class FaceFeatures:
             "slope": np.arctan2(np.hypot(normal[:, 0], normal[:, 1]), np.abs(normal[:, 2]))[:, None],
             "height": around[:, :1],
             "roughness": around[:, 1:],
+            "log_sides": np.log(np.maximum(sides, SHORTEST)),
+            "log_area": np.log(np.maximum(twice_area / 2, SHORTEST**2)),
         }
         chosen = [parts[name] for name in self.names]
         features = np.concatenate([*chosen, self._waves(corners.mean(axis=1)), extra], axis=1)

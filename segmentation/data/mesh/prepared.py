@@ -143,6 +143,8 @@ class PreparedMeshes:
                     faults.append(str(error))
                 bar.advance()
         refuse(f"{self.source.title} has {counted(faults)}: mend or remove these", faults)
+        if not rows:
+            raise UserError(f"{self.source.title} holds no mesh that can be used")
         columns = map(np.array, zip(*rows, strict=True))
         return dict(zip(("clusters", "counts", "areas", "conditions"), columns, strict=True)) | {"good": good}
 
@@ -157,7 +159,7 @@ class PreparedMeshes:
 
 def _name(source: MeshSource, sample: MeshSample, pictures: list[Path], preparation: Preparation) -> str:
     """Changes with the files and with all that decides what is made of them."""
-    understood = (source.classes, source.label_ids, source.extra_names, source.labelled, source.textures)
+    labels = (len(source.classes), source.classes.ignore_index, source.label_ids, source.labelled)
     wanted = (sample.mesh, sample.labels, sample.pixels, sample.extra)
     files = [*source.files(sample), *pictures]
-    return f"meshes/{fingerprint(files, wanted, understood, preparation, VERSION)}"
+    return f"meshes/{fingerprint(files, wanted, labels, source.extra_names, source.textures, preparation, VERSION)}"

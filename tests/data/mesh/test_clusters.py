@@ -30,6 +30,13 @@ def test_what_lies_together_stays_together() -> None:
     assert [set(blob[faces].tolist()) for faces in members(points, 60)] == [{0}, {1}, {2}]
 
 
+def test_a_few_faces_apart_are_a_cluster_of_their_own() -> None:
+    """Two at -100 m and 58 from 0 to 20 m, of at most 58."""
+    points = np.zeros((60, 3))
+    points[:, 0] = [-100, -100, *np.linspace(0, 20, 58)]
+    assert sorted(len(faces) for faces in members(points, 58)) == [2, 58]
+
+
 def test_clusters_follow_each_other_in_space() -> None:
     """Of faces along a line, from its lower end to the other."""
     points = np.zeros((640, 3))

@@ -30,7 +30,7 @@ def test_a_triangle_by_hand() -> None:
 
 def test_the_default_is_the_published_sixteen() -> None:
     assert FaceFeatures().width == 16
-    assert FaceFeatures(tuple(WIDTHS), frequencies=3, extra=("a", "b")).width == 19 + 18 + 2
+    assert FaceFeatures(tuple(WIDTHS), frequencies=3, extra=("a", "b")).width == 23 + 18 + 2
 
 
 def test_the_order_is_that_of_the_names() -> None:
@@ -44,6 +44,11 @@ def test_the_slope_is_that_of_a_face_with_two_sides(tilt: float, slope: float) -
     turn = np.deg2rad(tilt)
     matrix = np.array([[1, 0, 0], [0, np.cos(turn), -np.sin(turn)], [0, np.sin(turn), np.cos(turn)]])
     assert features_of(RIGHT @ matrix.T.astype(np.float32), "slope")[0, 0] == pytest.approx(slope, abs=1e-6)
+
+
+def test_logarithms_are_of_sides_and_area_and_finite() -> None:
+    features = features_of(np.concatenate([RIGHT, RIGHT * 0]), "log_sides log_area")
+    np.testing.assert_allclose(np.exp(features), np.array([[4, 5, 3, 6], [1e-4, 1e-4, 1e-4, 1e-8]]), rtol=1e-5)
 
 
 def test_the_other_winding_turns_the_normal_and_leaves_the_rest() -> None:

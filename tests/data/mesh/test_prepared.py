@@ -155,6 +155,13 @@ def test_all_faults_of_all_files_are_told_together(tmp_path: Path) -> None:
     assert geometry.samples[0].key == "texture"  # a lost texture is no fault where none is asked for
 
 
+def test_where_no_mesh_is_left_this_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.ply").write_text("no mesh", encoding="utf-8")
+    source = mesh_folder(str(tmp_path), NAMES)
+    with noting_faults(), pytest.raises(UserError, match="holds no mesh that can be used"):
+        PreparedMeshes(source, FEW)
+
+
 def test_odd_meshes_are_prepared(tmp_path: Path) -> None:
     """Faces without area or twice, edges with three faces, parts apart, vertices of no face: all faces get clusters."""
     vertices = np.vstack([BOX, BOX[:3] + 50, [[1, 1, 1]]])

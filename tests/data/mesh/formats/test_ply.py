@@ -99,6 +99,14 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path: Path, form: str, damage: o
         read_ply(path)
 
 
+@pytest.mark.parametrize(("lines", "element"), [(3, "face"), (12 + 2, "vertex")])
+def test_a_file_that_ends_early_is_told_with_where(tmp_path: Path, lines: int, element: str) -> None:
+    path = write_ply(tmp_path / "a.ply")
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-lines]), encoding="utf-8")
+    with pytest.raises(UserError, match=rf"\(it ends within the element {element}\)"):
+        read_ply(path)
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere.ply cannot be read \(No such file"):
         read_ply(tmp_path / "nowhere.ply")
