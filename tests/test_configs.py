@@ -18,7 +18,15 @@ from tests.conftest import ROOT, SMALL, Compose
 from tests.data.image.layouts.every import LAYOUTS
 
 GROUPS = ("model", "dataset", "optimizer", "scheduler", "loss", "trainer", "augmentation", "experiment")
-FOR_MESHES = ("dataset=lod3", "dataset=mesh_folder", "augmentation=mesh")  # which no model takes yet
+FOR_MESHES = (  # which images do not go with: tests/models/mesh, tests/data/mesh
+    "dataset=lod3",
+    "dataset=mesh_folder",
+    "augmentation=mesh",
+    "model=nomeformer",
+    "model=nomeformer_textured",
+    "model=nomeformer_pretrain",
+    "loss=masked_prediction",
+)
 SHIPPED = [
     choice
     for group in GROUPS
@@ -69,7 +77,8 @@ def test_a_shipped_configuration_has_no_faults(choice: str, shipped: Compose) ->
 
 
 def test_rules_speak_of_options_that_exist(composed: Compose) -> None:
-    known = set().union(*(paths_in(OmegaConf.to_container(composed(choice))) for choice in SHIPPED))
+    shipped = [*SHIPPED, *FOR_MESHES]
+    known = set().union(*(paths_in(OmegaConf.to_container(composed(choice))) for choice in shipped))
     assert RULES.keys() <= known
 
 
@@ -109,6 +118,7 @@ def paths_in(node: Any, path: str = "") -> set[str]:
         ("model.activation_in_encoder=1", "model.activation_in_encoder=1: expected true or false"),
         ("model.activation_in_encoder=true", "it needs model.activation"),
         ("model.checkpoint=5", "model.checkpoint=5: expected a checkpoint"),
+        ("model.checkpoint={encoder:5}", "expected a checkpoint or the folder of a run, {PART: ONE OF THEM"),
         ("model.trainable=head", "model.trainable=head: expected a list of names"),
         ("model.trainable=[head,3]", 'model.trainable=["head", 3]'),
         ("model.gradient_checkpointing=yes please", "model.gradient_checkpointing=yes please"),
@@ -370,6 +380,36 @@ def test_the_monitor_may_be_a_class_that_is_named_alone(composed: Compose) -> No
     assert faults_in(composed(*data, "trainer.monitor=val/IoU/car")) == []
     (fault,) = faults_in(composed(*data, "trainer.monitor=val/IoU/cat"))
     assert "did you mean val/IoU/car?" in fault
+
+
+@pytest.mark.parametrize("name", ["nomeformer", "nomeformer_textured"])
+def test_models_for_meshes_have_no_faults(name: str, composed: Compose) -> None:
+    assert faults_in(composed(f"model={name}")) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("encoder.heads=3", "model.encoder.heads=3: expected a number that divides width=128"),
+        ("encoder.heads=0", "model.encoder.heads=0: expected a whole number of at least 1"),
+        ("encoder.blocks=[both,golbal]", "model.encoder.blocks names golbal: did you mean global?"),
+        ("encoder.scales=[]", "model.encoder.scales=[]: expected a list of numbers above 0"),
+        ("fusion=sum", "model.fusion=sum: known are gated, concat, add"),
+        ("num_unfrozen_texture_layers=-1", "model.num_unfrozen_texture_layers=-1: expected a whole number"),
+    ],
+)
+def test_what_a_model_for_meshes_cannot_be_is_told(override: str, says: str, composed: Compose) -> None:
+    faults = faults_in(composed("model=nomeformer_textured", f"model.{override}"))
+    assert any(fault.startswith(says) for fault in faults), faults
+
+
+def test_pre_training_goes_with_its_loss(composed: Compose) -> None:
+    pretrain, loss = "model=nomeformer_pretrain", "loss=masked_prediction"
+    assert faults_in(composed(pretrain, loss)) == []
+    (fault,) = faults_in(composed(pretrain, "loss=dice"))
+    assert fault.endswith("nothing would be learned, it needs loss=masked_prediction")
+    (fault,) = faults_in(composed("model=nomeformer", loss))
+    assert fault.endswith("it needs a model that predicts what is hidden, model=nomeformer_pretrain")
 
 
 def test_a_variable_that_is_not_set_is_named(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:

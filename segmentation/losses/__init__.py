@@ -11,6 +11,7 @@ from segmentation.losses.focal import Focal, SigmoidFocal
 from segmentation.losses.jaccard import Jaccard
 from segmentation.losses.lovasz import LovaszHinge, LovaszSoftmax
 from segmentation.losses.mask_classification import MaskClassification
+from segmentation.losses.masked_prediction import MaskedPrediction
 from segmentation.losses.ohem import OhemCrossEntropy
 from segmentation.losses.rmi import RegionMutualInformation
 from segmentation.losses.tversky import Tversky
@@ -29,6 +30,7 @@ __all__ = [
     "LovaszHinge",
     "LovaszSoftmax",
     "MaskClassification",
+    "MaskedPrediction",
     "OhemCrossEntropy",
     "RegionMutualInformation",
     "SigmoidFocal",

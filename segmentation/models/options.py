@@ -1,6 +1,6 @@
 """What every model can be told beside its own options."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class ModelOptions:
 
     activation: str | None = None
     activation_in_encoder: bool = False
-    checkpoint: str | None = None
+    checkpoint: str | Mapping[str, str] | None = None
     trainable: Sequence[str] | None = None
     gradient_checkpointing: bool = False
     one_logit: bool = False
@@ -38,7 +38,9 @@ class ModelOptions:
         if self.activation is not None:
             replace_activations(model, self.activation, None if self.activation_in_encoder else encoder)
         if self.checkpoint is not None and pretrained:
-            load_start(model, Path(self.checkpoint))
+            starts = {"": self.checkpoint} if isinstance(self.checkpoint, str) else self.checkpoint
+            for part, path in starts.items():
+                load_start(model, Path(path), part)
         if self.trainable is not None:
             freeze_all_but(model, self.trainable)
         if self.gradient_checkpointing:

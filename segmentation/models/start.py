@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from segmentation.errors import UserError, near
 from segmentation.runtime.checkpoint import load_checkpoint
@@ -15,21 +15,28 @@ log = logging.getLogger("segmentation")
 SHOWN = 3  # names of each kind in a message
 
 
-def load_start(model: nn.Module, path: Path) -> None:
+def load_start(model: nn.Module, path: Path, part: str = "") -> None:
     """Take over what fits, by name and shape, from the checkpoint of another run, its EMA's weights if it has them.
 
-    `path` is the file, or the folder of the run for its best checkpoint.
-    What did not fit is logged by name. Raises `UserError` where nothing fits.
+    `path` is the file, or the folder of the run for its best checkpoint. With a `part`, the name of a submodule, the
+    weights below it are taken and no others. What did not fit is logged by name. Raises `UserError` where nothing fits,
+    or the model has no such part.
     """
+    if part not in dict(model.named_modules()):
+        known = [name for name, _ in model.named_children()]
+        raise UserError(f"model.checkpoint names {part}: {near(part, known, f'the model has {_first(known)}')}")
     path = RunFolder(path).checkpoint("best") if path.is_dir() else path
     content = load_checkpoint(path)
-    given: dict[str, Tensor] = content["ema"]["model"] if content.get("ema") else content["model"]
-    wanted = model.state_dict()
+    given, wanted = (
+        {name: value for name, value in weights.items() if not part or name.startswith(f"{part}.")}
+        for weights in (content["ema"]["model"] if content.get("ema") else content["model"], model.state_dict())
+    )
+    of_part = f" of {part}" if part else ""
     fitting = {name: value for name, value in given.items() if name in wanted and value.shape == wanted[name].shape}
     learned = [name for name in fitting if wanted[name].ndim]  # counters fit anything
     if not learned:
         raise UserError(
-            f"model.checkpoint={path}: none of its {len(given)} weights fits the model, the first are "
+            f"model.checkpoint={path}: none of its {len(given)} weights{of_part} fits the model, the first are "
             f"{_first(list(given))}, the model's {_first(list(wanted))}; name a run of this architecture, or give null"
         )
     model.load_state_dict(fitting, strict=False)
@@ -40,7 +47,8 @@ def load_start(model: nn.Module, path: Path) -> None:
     }
     told = "".join(f"; {len(names)} {kind}: {_first(names)}" for kind, names in others.items() if names)
     weights = "EMA" if content.get("ema") else "raw"
-    log.info("model.checkpoint: %d of %d %s weights from %s%s", len(fitting), len(wanted), weights, path, told)
+    counted = f"{len(fitting)} of {len(wanted)} {weights} weights{of_part}"
+    log.info("model.checkpoint: %s from %s%s", counted, path, told)
 
 
 def _first(names: Sequence[str]) -> str:

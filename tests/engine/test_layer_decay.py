@@ -19,7 +19,7 @@ from segmentation.models.image.smp import smp_model
 from segmentation.models.image.torchvision import torchvision_model
 from tests.engine.configured import choices, configured
 from tests.engine.toy import options
-from tests.models.image.small import SMALL, build
+from tests.models.image.small import SMALL, build, image_models
 
 LR, WEIGHT_DECAY, LAYER_DECAY, HEAD = 0.1, 0.01, 0.5, 3.0
 MEAN, STD = [0.5] * 3, [0.25] * 3
@@ -180,7 +180,7 @@ def test_with_equal_gradients_each_group_moves_in_the_ratio_of_its_rate(architec
         torch.testing.assert_close(moved, torch.full_like(moved, LR * factor), rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", choices("model"))
+@pytest.mark.parametrize("name", image_models())
 def test_the_groups_of_every_shipped_model_are_disjoint_complete_and_rise_to_the_head(name: str) -> None:
     config = configured(f"model={name}", *SMALL.get(name, ()), "optimizer.layer_decay=0.5", "optimizer.lr=0.1")
     classes = Classes.from_entries(config.dataset.classes)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from segmentation.errors import UserError
+from segmentation.models.options import ModelOptions
 from segmentation.models.start import freeze_all_but, load_start
 from segmentation.runtime.checkpoint import save_checkpoint
 
@@ -57,6 +58,29 @@ def test_a_checkpoint_of_which_nothing_fits_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)))
     with pytest.raises(UserError, match="none of its 7 weights fits") as error:
         load_start(Net(), path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_part_starts_from_one_run_and_another_from_another(tmp_path: Path) -> None:
+    first, second, model = Net(), Net(), Net()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    runs = {}
+    for part, other in (("encoder", first), ("head", second)):
+        (tmp_path / part).mkdir()
+        runs[part] = str(saved(tmp_path / part, other))
+    ModelOptions(checkpoint=runs).apply_to(model, pretrained=True)
+    for name, value in model.state_dict().items():
+        source = {"encoder": first.state_dict(), "head": second.state_dict()}.get(name.partition(".")[0], before)
+        assert torch.equal(value, source[name]), name
+
+
+@pytest.mark.parametrize(
+    ("part", "says"), [("encodr", "did you mean encoder"), ("late", "none of its 0 weights of late fits the model")]
+)
+def test_a_part_that_is_not_there_is_refused(part: str, says: str, tmp_path: Path) -> None:
+    path = saved(tmp_path, Net(late="middle"))
+    with pytest.raises(UserError, match=says) as error:
+        load_start(Net(), path, part)
     assert "\n" not in str(error.value)
 
 

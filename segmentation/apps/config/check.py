@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from segmentation.apps.config.content import Content
 from segmentation.apps.config.faults import raise_faults, told_faults, unknown_keys, value_faults
 from segmentation.apps.config.keys import key_faults
-from segmentation.apps.config.losses import loss_faults, mask_faults, one_logit_faults
+from segmentation.apps.config.losses import loss_faults, one_logit_faults, pairing_faults
 from segmentation.apps.config.rules import (
     CHECK_RULES,
     COMPARE_RULES,
@@ -38,7 +38,7 @@ GROUPS = ("model", "dataset", "augmentation", "optimizer", "scheduler", "loss", 
 OF_GROUP: dict[str, tuple[Callable[[Content], Iterator[str]], ...]] = {
     "model": (model_faults,),
     "dataset": (split_faults,),
-    "loss": (loss_faults, one_logit_faults, mask_faults),
+    "loss": (loss_faults, one_logit_faults, pairing_faults),
     "augmentation": (augmentation_faults,),
     "optimizer": (beta_faults,),
     "trainer": (batch_faults, clip_faults, find_lr_faults),

@@ -10,12 +10,17 @@ from segmentation.apps.config.rules import AT_LEAST_1, POSITIVE, SHARE
 from segmentation.apps.config.values import are_many, are_weights, is_below_1, is_bool, number, optional, whole
 from segmentation.data.class_weights import METHODS
 from segmentation.losses.mask_classification import MaskClassification
+from segmentation.losses.masked_prediction import MaskedPrediction
 from segmentation.losses.weight import EXPECTED as WEIGHT
 from segmentation.losses.weight import weight_from
 from segmentation.models.image.eomt import eomt_model
 from segmentation.models.image.own import own_model
+from segmentation.models.mesh.pretraining import nomeformer_pretrain
 
-GIVE_MASKS = (eomt_model, own_model)  # a network of one's own may
+GIVES = {  # what a loss learns from, and which models give it
+    MaskClassification: ("gives masks, model=eomt", (eomt_model, own_model)),  # a network of one's own may
+    MaskedPrediction: ("predicts what is hidden, model=nomeformer_pretrain", (nomeformer_pretrain,)),
+}
 
 
 def loss_faults(content: Content) -> Iterator[str]:
@@ -88,14 +93,20 @@ def one_logit_faults(content: Content) -> Iterator[str]:
             yield f"{path}._target_={node['_target_']}: with model.one_logit=true choose a loss such as bce or dice"
 
 
-def mask_faults(content: Content) -> Iterator[str]:
-    """Masks are learned from a model that gives some."""
+def pairing_faults(content: Content) -> Iterator[str]:
+    """Masks are learned from a model that gives some, as is what is hidden; a model that hides something needs that."""
     model = content.get("model")
-    if not isinstance(model, dict) or _target_of(model) in (None, *GIVE_MASKS):
+    target = _target_of(model) if isinstance(model, dict) else None
+    if target is None:
         return
-    for path, node in nodes(content["loss"], "loss"):
-        if _target_of(node) is MaskClassification:
-            yield f"{path}._target_={node['_target_']}: it needs a model that gives masks, model=eomt"
+    losses = {path: _target_of(node) for path, node in nodes(content["loss"], "loss")}
+    for path, loss in losses.items():
+        gives, models = GIVES.get(loss, ("", (target,)))
+        if target not in models:
+            yield f"{path}._target_={at(content, path)['_target_']}: it needs a model that {gives}"
+    if target is nomeformer_pretrain and MaskedPrediction not in losses.values():
+        name = at(content, "model._target_")
+        yield f"model._target_={name}: nothing would be learned, it needs loss=masked_prediction"
 
 
 def _target_of(node: Content) -> Any:

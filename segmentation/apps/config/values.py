@@ -38,6 +38,13 @@ def are_names(value: Any) -> bool:
     return isinstance(value, list) and all(map(is_text, value))
 
 
+def are_starts(value: Any) -> bool:
+    """Where parts of a model start from."""
+    return (
+        isinstance(value, dict) and value != {} and all(is_text(name) and is_text(path) for name, path in value.items())
+    )
+
+
 def are_several_folders(value: Any) -> bool:
     """Those of a sweep are numbers."""
     return isinstance(value, list) and len(value) > 1 and all(is_text(one) or whole(0)(one) for one in value)
