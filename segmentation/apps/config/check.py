@@ -33,6 +33,7 @@ from segmentation.apps.config.together import (
     split_faults,
     transform_faults,
 )
+from segmentation.errors import UserError
 
 GROUPS = ("model", "dataset", "augmentation", "optimizer", "scheduler", "loss", "trainer")
 OF_GROUP: dict[str, tuple[Callable[[Content], Iterator[str]], ...]] = {
@@ -46,8 +47,17 @@ OF_GROUP: dict[str, tuple[Callable[[Content], Iterator[str]], ...]] = {
 TOP_LEVEL = {"seed", "experiment_name", *GROUPS}
 
 
+def refuse_meshes(cfg: DictConfig) -> None:
+    """Raises `UserError` for a mesh model or data set: both are whole by themselves, but nothing builds a run of them."""
+    for group in ("model", "dataset"):
+        target = str(OmegaConf.select(cfg, f"{group}._target_"))
+        if target.startswith(("segmentation.models.mesh", "segmentation.data.mesh")):
+            raise UserError(f"{group}._target_={target}: meshes cannot be trained or checked by these commands yet")
+
+
 def check_config(cfg: DictConfig) -> None:
     """Raises one `UserError` with every fault of a training configuration."""
+    refuse_meshes(cfg)
     raise_faults(faults_in(cfg))
 
 

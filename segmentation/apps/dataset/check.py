@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from segmentation.apps.config.check import faults_in_check
+from segmentation.apps.config.check import faults_in_check, refuse_meshes
 from segmentation.apps.config.faults import raise_faults
 from segmentation.apps.dataset.new_split import make_splits, refuse_existing, refuse_manifest, save_splits
 from segmentation.apps.dataset.page import check_page, share_table
@@ -54,6 +54,7 @@ def check(cfg: DictConfig) -> None:
 
 def look_for_faults(cfg: DictConfig) -> list[Finding]:
     """What `check` tells and writes."""
+    refuse_meshes(cfg)
     raise_faults(faults_in_check(cfg))
     refuse_existing(cfg)
     source, findings = readable(cfg.dataset)
