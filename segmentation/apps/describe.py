@@ -7,7 +7,8 @@ from typing import Any
 from omegaconf import DictConfig
 from torch import nn
 
-from segmentation.build.data import Parts, sample_keys
+from segmentation.build.data import sample_keys
+from segmentation.build.sets import Parts
 from segmentation.classes import Classes
 from segmentation.data.image.check.findings import Finding, Severity, faults_among, number
 from segmentation.data.image.check.masks import mask_findings

@@ -1,36 +1,30 @@
 """The samples of a data set and their split."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
+from segmentation.build.kinds import DATASET_SHARED, kind_of
 from segmentation.build.make import make, plain
-from segmentation.data.image.files import PixelFormat, Size
-from segmentation.data.image.labels.unlabelled import NoLabels
-from segmentation.data.image.source import ImageSample, ImageSource
+from segmentation.build.sets import Parts, Source
 from segmentation.data.splits import Split, assign, read_split, split_samples, write_split
 from segmentation.errors import UserError
 
-DATASET_SHARED = (
-    *("in_channels", "max_value", "image_size", "mean", "std", "cache", "cache_gb"),
-    *("split", "split_seed", "split_file", "force_resplit"),
-)
-Parts = Mapping[str, list[ImageSample]]
 
-
-def build_source(dataset: DictConfig) -> ImageSource:
-    """The samples that the configured reader finds; what every data set shares is not the reader's."""
+def build_source(dataset: DictConfig) -> Any:
+    """The samples that the configured reader finds, an `ImageSource` or its like; what every data set shares is not the
+    reader's.
+    """
     reader = {key: value for key, value in plain(dataset).items() if key not in DATASET_SHARED}
-    source: ImageSource = make(reader)
-    options = frozenset(key for key, value in reader.items() if value is not None)
-    return replace(source, pixels=PixelFormat(int(dataset.in_channels), dataset.max_value), options=options)
+    source = make(reader)
+    given = frozenset(key for key, value in reader.items() if value is not None)
+    return kind_of(source).with_shared(source, dataset, given)
 
 
-def build_split(dataset: DictConfig, source: ImageSource, must_train: bool = True) -> dict[str, list[ImageSample]]:
+def build_split(dataset: DictConfig, source: Source, must_train: bool = True) -> dict[str, list[Any]]:
     """By dataset.split_file where it exists, else the data's own parts or made from dataset.split."""
-    if must_train and isinstance(source.labels, NoLabels):
+    if must_train and not kind_of(source).is_labelled(source):
         raise UserError(f"{source.title} has no labels, so there is nothing to train on: set dataset.labels")
     parts = assign(
         source.samples, read_split(Path(dataset.split_file)) if _is_read(dataset) else _made(dataset, source)
@@ -40,7 +34,7 @@ def build_split(dataset: DictConfig, source: ImageSource, must_train: bool = Tru
     return parts
 
 
-def write_split_file(dataset: DictConfig, source: ImageSource) -> None:
+def write_split_file(dataset: DictConfig, source: Source) -> None:
     """dataset.split_file, where one is named that does not exist or that dataset.force_resplit replaces."""
     if dataset.split_file and not _is_read(dataset):
         write_split(Path(dataset.split_file), _made(dataset, source))
@@ -50,14 +44,9 @@ def _is_read(dataset: DictConfig) -> bool:
     return bool(dataset.split_file) and Path(dataset.split_file).is_file() and not dataset.force_resplit
 
 
-def _made(dataset: DictConfig, source: ImageSource) -> Split:
+def _made(dataset: DictConfig, source: Source) -> Split:
     return split_samples(source.samples, plain(dataset.split), int(dataset.split_seed))
 
 
 def sample_keys(parts: Parts) -> Split:
     return {part: [sample.key for sample in samples] for part, samples in parts.items()}
-
-
-def image_size(dataset: DictConfig) -> Size | None:
-    size = dataset.image_size
-    return None if size is None else (int(size[0]), int(size[1]))

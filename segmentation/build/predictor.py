@@ -6,7 +6,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from segmentation.build.feed import evaluation_images, evaluation_loader
+from segmentation.build.feed import evaluation_loader
 from segmentation.data.batch import Batch
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.engine.predictions import predictions
@@ -22,8 +22,6 @@ def predictor(
     """Samples of `source` are shown to the model as `run`, a run's configuration, has them in evaluation."""
 
     def predict(samples: Sequence[ImageSample]) -> Iterator[tuple[Batch, Tensor]]:
-        dataset = evaluation_images(run, source, list(samples))
-        loader = evaluation_loader(dataset, run.trainer.val_batch_size, run.trainer.num_workers)
-        return predictions(model, loader, device, precision)
+        return predictions(model, evaluation_loader(run, source, samples), device, precision)
 
     return predict

@@ -38,6 +38,13 @@ class Batch(NamedTuple):
             inputs, weights = (_each(part, itemgetter(only)) for part in (self.inputs, self.weights))
             yield Batch(inputs, self.target[only], self.keys[only], weights=weights)
 
+    def times(self, count: int) -> "Batch":
+        """So many times the same samples in one batch."""
+        inputs, target, weights = (
+            _each(part, lambda tensor: torch.cat([tensor] * count)) for part in (self.inputs, self.target, self.weights)
+        )
+        return Batch(inputs, target, self.keys * count, self.bad, weights)
+
     def to(self, device: torch.device) -> "Batch":
         """Copies do not wait for the device where the memory is pinned."""
         inputs, target, weights = (

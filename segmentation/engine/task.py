@@ -26,14 +26,15 @@ def as_it_is(batch: Batch, number: int) -> Batch:
 @dataclass(frozen=True)
 class Feed:
     """What training is fed with. `val` None: there is no validation. `draw` turns the model's answers to `pictures`
-    into named RGB pictures; `transform_batch(batch, number)` augments on the device, seeded by the number: epoch times
-    batches an epoch plus position. No two batches of a run share it, and a resumed run meets the same ones.
+    into named RGB pictures, and without answers shows the samples alone; `transform_batch(batch, number)` augments on
+    the device, seeded by the number: epoch times batches an epoch plus position. No two batches of a run share it, and
+    a resumed run meets the same ones.
     """
 
     train: DataLoader[Batch]
     val: DataLoader[Batch] | None
     pictures: Sequence[Batch] = ()
-    draw: Callable[[Batch, Outputs], Pictures] | None = None
+    draw: Callable[[Batch, Outputs | None], Pictures] | None = None
     transform_batch: TransformBatch = as_it_is
     bad_samples: BadSamples = field(default_factory=BadSamples)
 

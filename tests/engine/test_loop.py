@@ -462,8 +462,9 @@ def test_pictures_are_drawn_of_the_evaluated_model_every_so_many_epochs_and_at_t
     picture = np.zeros((4, 6, 3), np.uint8)
     picture[..., 0] = 200
 
-    def draw(batch: Batch, outputs: Outputs) -> list[tuple[str, np.ndarray]]:
+    def draw(batch: Batch, outputs: Outputs | None) -> list[tuple[str, np.ndarray]]:
         assert batch is shown
+        assert outputs is not None
         seen.append(outputs)
         return [("street/one", picture)]
 

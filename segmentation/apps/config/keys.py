@@ -9,7 +9,7 @@ from hydra.utils import get_object
 
 from segmentation.apps.config.content import Content
 from segmentation.apps.config.faults import unknown_keys
-from segmentation.build.data import DATASET_SHARED
+from segmentation.build.kinds import DATASET_SHARED
 from segmentation.build.training import GROUP_OPTIONS
 from segmentation.models.options import MODEL_SHARED
 

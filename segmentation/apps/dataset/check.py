@@ -12,7 +12,9 @@ from segmentation.apps.dataset.new_split import make_splits, refuse_existing, re
 from segmentation.apps.dataset.page import check_page, share_table
 from segmentation.apps.describe import count_pixels, refuse_faults, scan_and_tell, tell_findings
 from segmentation.build.class_weights import asks_for_counts
-from segmentation.build.data import Parts, build_source, build_split, image_size, sample_keys
+from segmentation.build.data import build_source, build_split, sample_keys
+from segmentation.build.images import image_size
+from segmentation.build.sets import Parts
 from segmentation.data.faults import Noted, files_of, noting_faults
 from segmentation.data.image.check.duplicates import duplicate_findings
 from segmentation.data.image.check.findings import Example, Finding, Severity, faults_among

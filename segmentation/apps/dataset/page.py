@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from segmentation.build.data import Parts
+from segmentation.build.sets import Parts
 from segmentation.data.image.check.findings import Example, Finding, Severity
 from segmentation.data.image.check.pictures import file_picture, image_picture, sample_picture
 from segmentation.data.image.scan import MaskScan

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from segmentation.apps.runs.opened import Trained, as_asked, classes_of, load_trained, names_of_choices, open_run
-from segmentation.build.data import image_size
+from segmentation.build.images import image_size
 from segmentation.build.make import plain
 from segmentation.data.image.files import Size
 from segmentation.engine.benchmark import Benchmark, benchmark, steps

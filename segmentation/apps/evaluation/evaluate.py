@@ -19,7 +19,7 @@ from segmentation.apps.evaluation.result import counts_of_val, read_result, read
 from segmentation.apps.runs.data import locate_data, open_data
 from segmentation.apps.runs.opened import Trained, as_asked, classes_of, load_trained, names_of_choices, open_run
 from segmentation.build.data import build_split
-from segmentation.build.feed import evaluation_images, evaluation_loader
+from segmentation.build.feed import evaluation_loader
 from segmentation.build.make import plain
 from segmentation.build.model import build_loss
 from segmentation.build.predictor import predictor
@@ -88,7 +88,7 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
     trained = load_trained(cfg, folder, run, classes, device)
 
     batch_size = run.trainer.val_batch_size
-    loader = evaluation_loader(evaluation_images(run, source, samples), batch_size, run.trainer.num_workers, world)
+    loader = evaluation_loader(run, source, samples, world)
     model, loss = as_asked(trained.model, cfg, batch_size), build_loss(run.loss, device)
     metric = SampleMetric(classes, counters(classes, cfg.boundary_width, cfg.boundary_tolerance, len(samples)))
     started = time.perf_counter()

@@ -7,7 +7,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from segmentation.apps.runs.opened import Trained
-from segmentation.build.data import image_size
+from segmentation.build.images import image_size
 from segmentation.classes import Classes
 from segmentation.inference.deployed import Deployed
 from segmentation.inference.exported import INPUT

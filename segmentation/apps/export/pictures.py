@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from segmentation.apps.runs.data import locate_data, open_data
-from segmentation.build.feed import evaluation_images
+from segmentation.build.images import evaluation_set
 from segmentation.classes import Classes
 from segmentation.data.image.dataset import ImageDataset
 from segmentation.data.image.files import Size
@@ -36,7 +36,7 @@ def validation_images(run: DictConfig, folder: RunFolder, classes: Classes, root
     source = open_data(run, classes)
     split = read_written(folder.splits, read_split)
     part = "val" if split["val"] else "train"
-    return evaluation_images(run, source, assign(source.samples, {part: split[part]})[part])
+    return evaluation_set(run, source, assign(source.samples, {part: split[part]})[part])
 
 
 class ProofPictures:

@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig
 from torch import nn
 
-from segmentation.build.data import image_size
+from segmentation.build.images import image_size
 from segmentation.build.make import plain
 from segmentation.data.image.files import Size
 from segmentation.errors import UserError

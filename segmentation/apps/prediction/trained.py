@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from segmentation.apps.prediction.models import Opened, asked_size, asked_tiles
 from segmentation.apps.runs.data import difference
 from segmentation.apps.runs.opened import classes_of, load_trained, open_folder
-from segmentation.build.data import image_size
+from segmentation.build.images import image_size
 from segmentation.build.make import plain
 from segmentation.classes import Classes
 from segmentation.data.fingerprint import fingerprint

@@ -6,12 +6,10 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from segmentation.build.data import Parts
 from segmentation.build.feed import build_feed, first_training_samples
 from segmentation.build.model import build_loss, build_model
+from segmentation.build.sets import Parts, Source
 from segmentation.build.training import build_options, build_state
-from segmentation.data.batch import Batch
-from segmentation.data.image.source import ImageSource
 from segmentation.engine.freeze import to_training
 from segmentation.engine.memory import largest_batch
 from segmentation.engine.task import Task
@@ -27,7 +25,7 @@ SHARE = 0.9  # of the memory: a run needs more now and then, for validation or w
 
 def find_batch_size(
     cfg: DictConfig,
-    source: ImageSource,
+    source: Source,
     parts: Parts,
     counts: np.ndarray | None,
     device: torch.device,
@@ -48,7 +46,7 @@ def find_batch_size(
 
 def largest_step(
     cfg: DictConfig,
-    source: ImageSource,
+    source: Source,
     parts: Parts,
     counts: np.ndarray | None,
     device: torch.device,
@@ -62,14 +60,12 @@ def largest_step(
     model = build_model(trial.model, source.classes, options, device, pretrained=False)
     task = Task(build_loss(trial.loss, device), SegmentationMetric(source.classes), device, precision)
     state = build_state(trial, model, feed, task, options)
-    _, (sample,) = first_training_samples(feed, 1)
+    (sample,) = first_training_samples(feed, 1)
     to_training(model, list(model.parameters()), 0, 0)
 
     def step(size: int) -> None:
         log.info("trainer.batch_size=auto: trying %d", size)
         state.optimizer.zero_grad(set_to_none=True)  # of an attempt that failed halfway
-        inputs, target = (torch.cat([tensor] * size) for tensor in (sample.inputs, sample.target))
-        batch = Batch(inputs, target, sample.keys * size).to(device)
-        try_step(state, [batch], task, options)
+        try_step(state, [sample.times(size).to(device)], task, options)
 
     return largest_batch(step, LEAST, max(len(parts["train"]), LEAST))

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from segmentation.apps.config.content import flat
-from segmentation.data.image.source import ImageSample, ImageSource
+from segmentation.build.sets import Source
 from segmentation.data.splits import assign, read_split
 from segmentation.engine.checkpoints import adopt_checkpoints
 from segmentation.engine.state import TrainState
@@ -68,7 +68,7 @@ def find_checkpoint_to_resume(choice: str | None, folder: RunFolder) -> Resumed 
     return resumed
 
 
-def split_of(resumed: Resumed, source: ImageSource) -> dict[str, list[ImageSample]]:
+def split_of(resumed: Resumed, source: Source) -> dict[str, list[Any]]:
     """The samples that the run had: another split would validate on what was trained on."""
     splits = resumed.folder.splits
     if not splits.is_file():

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from segmentation.apps.config.check import check_config
 from segmentation.build.data import build_source, build_split
-from segmentation.build.feed import training_batches
+from segmentation.build.images import training_batches
 from segmentation.build.model import build_model
 from segmentation.build.training import build_optimizer, build_options, build_schedule
 from segmentation.engine.layer_decay import describe_groups

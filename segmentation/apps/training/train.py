@@ -21,8 +21,8 @@ from segmentation.build.class_weights import fill_class_weights
 from segmentation.build.data import build_source, build_split, sample_keys, write_split_file
 from segmentation.build.feed import build_feed, draw_training_samples, first_training_samples
 from segmentation.build.model import build_loss, build_model
+from segmentation.build.sets import Source
 from segmentation.build.training import build_options, build_state
-from segmentation.data.image.source import ImageSource
 from segmentation.data.sampler import TrainingBatches
 from segmentation.data.splits import Split, write_split
 from segmentation.engine.freeze import encoder_of
@@ -129,7 +129,7 @@ def _train(cfg: DictConfig, folder: RunFolder, until_the_end: ExitStack) -> floa
     return state.progress.best_value
 
 
-def adopt_classes(cfg: DictConfig, source: ImageSource) -> None:
+def adopt_classes(cfg: DictConfig, source: Source) -> None:
     """Classes that a file or the data tells become part of the configuration, which is checked again with their names.
 
     A list with a void that is ignored cannot be told from the classes; it stays where it is.
@@ -162,7 +162,7 @@ def refuse_single_images(model: nn.Module, feed: Feed, batch_size: int, device: 
     batches, samples = feed.train.batch_sampler, len(feed.train.dataset)  # type: ignore[arg-type]
     if not isinstance(batches, TrainingBatches) or batches.smallest > 1:
         return
-    _, (sample,) = first_training_samples(feed, 1)
+    (sample,) = first_training_samples(feed, 1)
     norms = norms_of_single_values(model, sample.to(device).inputs)
     if norms:
         raise UserError(
@@ -172,7 +172,7 @@ def refuse_single_images(model: nn.Module, feed: Feed, batch_size: int, device: 
         )
 
 
-def tell_split(source: ImageSource, keys: Split) -> None:
+def tell_split(source: Source, keys: Split) -> None:
     counts = ", ".join(f"{len(samples)} {part}" for part, samples in keys.items())
     used = sum(map(len, keys.values()))
     unused = f"; {len(source.samples) - used} samples are in no part" if used < len(source.samples) else ""
@@ -182,7 +182,7 @@ def tell_split(source: ImageSource, keys: Split) -> None:
 
 
 def write_description(
-    folder: RunFolder, cfg: DictConfig, source: ImageSource, keys: Split, environment: dict[str, Any]
+    folder: RunFolder, cfg: DictConfig, source: Source, keys: Split, environment: dict[str, Any]
 ) -> None:
     """What others need to use the run without asking: configuration, samples, classes, environment."""
     classes = source.classes

@@ -15,7 +15,7 @@ from torch import Tensor
 from segmentation.apps.evaluation.evaluate import evaluate_run
 from segmentation.apps.evaluation.label_errors import write_label_errors
 from segmentation.build.data import build_source
-from segmentation.build.feed import evaluation_images, evaluation_loader
+from segmentation.build.feed import evaluation_loader
 from segmentation.build.predictor import Predict
 from segmentation.data.batch import Batch
 from segmentation.data.image.draw import OUTLINE
@@ -46,7 +46,7 @@ def saying(small: Compose, source: ImageSource, key: str, box: tuple[slice, slic
     """Predictions that are the labels themselves, but in a box of the image `key` everything is a car."""
 
     def predict(samples: Sequence[ImageSample]) -> Iterator[tuple[Batch, Tensor]]:
-        for batch in evaluation_loader(evaluation_images(small(), source, list(samples)), 2, 0):
+        for batch in evaluation_loader(small(), source, samples):
             said = batch.target.long().clamp(max=len(source.classes) - 1)
             if box is not None and key in batch.keys:
                 said[(batch.keys.index(key), *box)] = CAR

@@ -1,0 +1,36 @@
+"""Kinds of data: what building a run asks of each, and the one place that chooses."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from omegaconf import DictConfig
+
+from segmentation.build import images
+from segmentation.build.sets import Draws, Parts, SampleSet, Sets
+from segmentation.data.batch import Batch
+from segmentation.data.image.source import ImageSource
+from segmentation.engine.options import TrainerOptions
+
+DATASET_SHARED = (*images.SHARED, "split", "split_seed", "split_file", "force_resplit")  # what no reader takes
+
+
+class Kind(Protocol):
+    """A module of functions: build/images.py says what each does. `source` and samples are of its kind."""
+
+    def with_shared(self, source: Any, dataset: DictConfig, given: frozenset[str]) -> Any: ...
+    def is_labelled(self, source: Any) -> bool: ...
+    def drawing(self, source: Any) -> Draws: ...
+    def training_sets(
+        self, cfg: DictConfig, source: Any, parts: Parts, options: TrainerOptions, counts: np.ndarray | None
+    ) -> Sets: ...
+    def evaluation_set(self, cfg: DictConfig, source: Any, samples: Sequence[Any]) -> SampleSet: ...
+    def collate(self, items: Sequence[Any]) -> Batch: ...
+
+
+OF_SOURCE: dict[type, Kind] = {ImageSource: images}
+
+
+def kind_of(source: Any) -> Kind:
+    """By the type of what a reader returned."""
+    return OF_SOURCE[type(source)]
