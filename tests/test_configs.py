@@ -16,23 +16,19 @@ from segmentation.runtime.files import read_json
 from segmentation.runtime.run_folder import RunFolder
 from tests.conftest import ROOT, SMALL, Compose
 from tests.data.image.layouts.every import LAYOUTS
+from tests.data.mesh.mesh_files import SMALL_RUN, write_boxes
 
 GROUPS = ("model", "dataset", "optimizer", "scheduler", "loss", "trainer", "augmentation", "experiment")
-FOR_MESHES = (  # which images do not go with: tests/models/mesh, tests/data/mesh
-    "dataset=lod3",
-    "dataset=mesh_folder",
-    "augmentation=mesh",
-    "model=nomeformer",
-    "model=nomeformer_textured",
-    "model=nomeformer_pretrain",
-    "loss=masked_prediction",
-)
-SHIPPED = [
-    choice
-    for group in GROUPS
-    for path in sorted((ROOT / "conf" / group).glob("*.yaml"))
-    if (choice := f"{group}={path.stem}") not in FOR_MESHES
-]
+FOR_MESHES = {  # with what else there is to choose
+    "dataset=lod3": (),
+    "dataset=mesh_folder": (),
+    "augmentation=mesh": (),
+    "model=nomeformer": (),
+    "model=nomeformer_textured": ("dataset.texture_dir=textures",),
+    "model=nomeformer_pretrain": ("loss=masked_prediction",),
+    "loss=masked_prediction": ("model=nomeformer_pretrain",),
+}
+SHIPPED = [f"{group}={path.stem}" for group in GROUPS for path in sorted((ROOT / "conf" / group).glob("*.yaml"))]
 NEEDED = {  # what a choice does not go without
     "experiment=camvid_cpu": ("augmentation.crop.size=[32,64]",),
     "experiment=camvid_scratch": ("augmentation.crop.size=[32,64]",),
@@ -40,6 +36,7 @@ NEEDED = {  # what a choice does not go without
     "loss=mask_classification": ("model=eomt",),
     "model=own": ("model.network._target_=tests.models.image.own_network.OwnNetwork",),
 }
+MESHES = ("dataset=lod3", "augmentation=mesh")
 LAID_OUT = {"experiment=camvid_cpu": "camvid", "experiment=camvid_scratch": "camvid"}  # recipes for one layout
 
 
@@ -50,6 +47,13 @@ def shipped(small: Compose, composed: Compose, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("CLASS_NAMES", "background,crack,stain")
 
     def make(choice: str, *overrides: str) -> DictConfig:
+        if choice in FOR_MESHES:
+            chosen = (choice, *FOR_MESHES[choice])
+            groups = {override.split("=")[0] for override in chosen}
+            usual = ("dataset=mesh_folder", "model=nomeformer", "augmentation=mesh")
+            others = (override for override in usual if override.split("=")[0] not in groups)
+            root = f"dataset.root={write_boxes(tmp_path / 'data')}"
+            return composed(*others, *chosen, root, *SMALL_RUN, *overrides)
         write = LAYOUTS.get(LAID_OUT.get(choice, choice.removeprefix("dataset=")))
         if write is None:
             return small(choice, *NEEDED.get(choice, ()), *overrides)
@@ -77,8 +81,7 @@ def test_a_shipped_configuration_has_no_faults(choice: str, shipped: Compose) ->
 
 
 def test_rules_speak_of_options_that_exist(composed: Compose) -> None:
-    shipped = [*SHIPPED, *FOR_MESHES]
-    known = set().union(*(paths_in(OmegaConf.to_container(composed(choice))) for choice in shipped))
+    known = set().union(*(paths_in(OmegaConf.to_container(composed(choice))) for choice in SHIPPED))
     assert RULES.keys() <= known
 
 
@@ -384,7 +387,7 @@ def test_the_monitor_may_be_a_class_that_is_named_alone(composed: Compose) -> No
 
 @pytest.mark.parametrize("name", ["nomeformer", "nomeformer_textured"])
 def test_models_for_meshes_have_no_faults(name: str, composed: Compose) -> None:
-    assert faults_in(composed(f"model={name}")) == []
+    assert faults_in(composed(f"model={name}", *MESHES)) == []
 
 
 @pytest.mark.parametrize(
@@ -399,16 +402,16 @@ def test_models_for_meshes_have_no_faults(name: str, composed: Compose) -> None:
     ],
 )
 def test_what_a_model_for_meshes_cannot_be_is_told(override: str, says: str, composed: Compose) -> None:
-    faults = faults_in(composed("model=nomeformer_textured", f"model.{override}"))
+    faults = faults_in(composed("model=nomeformer_textured", *MESHES, f"model.{override}"))
     assert any(fault.startswith(says) for fault in faults), faults
 
 
 def test_pre_training_goes_with_its_loss(composed: Compose) -> None:
     pretrain, loss = "model=nomeformer_pretrain", "loss=masked_prediction"
-    assert faults_in(composed(pretrain, loss)) == []
-    (fault,) = faults_in(composed(pretrain, "loss=dice"))
+    assert faults_in(composed(pretrain, loss, *MESHES)) == []
+    (fault,) = faults_in(composed(pretrain, "loss=dice", *MESHES))
     assert fault.endswith("nothing would be learned, it needs loss=masked_prediction")
-    (fault,) = faults_in(composed("model=nomeformer", loss))
+    (fault,) = faults_in(composed("model=nomeformer", loss, *MESHES))
     assert fault.endswith("it needs a model that predicts what is hidden, model=nomeformer_pretrain")
 
 

@@ -16,13 +16,25 @@ from segmentation.data.image.draw import ImageDrawing
 from segmentation.data.image.files import PixelFormat, Size
 from segmentation.data.image.labels.unlabelled import NoLabels
 from segmentation.data.image.resized import EVERY_TIME, Reading
+from segmentation.data.image.scan import scan_masks
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.rarity import class_balanced_chances
 from segmentation.data.sampler import DIVISOR, Bucket, Draw, TrainingBatches, buckets_of_like_size
 from segmentation.engine.options import TrainerOptions
 from segmentation.engine.task import as_it_is
+from segmentation.runtime.console import progress_bar
 
-__all__ = ["collate", "drawing", "evaluation_set", "is_labelled", "training_sets", "with_shared"]
+__all__ = [
+    "HAS_BOUNDARIES",
+    "class_counts",
+    "collate",
+    "drawing",
+    "evaluation_set",
+    "is_labelled",
+    "training_sets",
+    "with_shared",
+]
+HAS_BOUNDARIES = True  # places that are neighbours in a target are neighbours in the sample
 SHARED = ("in_channels", "max_value", "image_size", "mean", "std", "cache", "cache_gb")  # of dataset, not the reader's
 
 
@@ -37,6 +49,14 @@ def is_labelled(source: ImageSource) -> bool:
 
 def drawing(source: ImageSource) -> ImageDrawing:
     return ImageDrawing(source.classes)
+
+
+def class_counts(cfg: DictConfig, source: ImageSource, samples: Sequence[ImageSample]) -> np.ndarray:
+    """Pixels of each class in each sample, `[n, C]`: every mask is read once, from the cache where the files are as
+    they were.
+    """
+    with progress_bar("reading the masks once", len(source.samples)) as bar:
+        return scan_masks(source, bar.advance).counts_of(sample.key for sample in samples)
 
 
 def training_sets(

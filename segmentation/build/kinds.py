@@ -6,21 +6,32 @@ from typing import Any, Protocol
 import numpy as np
 from omegaconf import DictConfig
 
-from segmentation.build import images
+from segmentation.build import images, meshes
 from segmentation.build.sets import Draws, Parts, SampleSet, Sets
 from segmentation.data.batch import Batch
 from segmentation.data.image.source import ImageSource
+from segmentation.data.mesh.source import MeshSource
 from segmentation.engine.options import TrainerOptions
 
-DATASET_SHARED = (*images.SHARED, "split", "split_seed", "split_file", "force_resplit")  # what no reader takes
+DATASET_SHARED = (
+    *images.SHARED,
+    *meshes.SHARED,
+    "split",
+    "split_seed",
+    "split_file",
+    "force_resplit",
+)  # what no reader takes
 
 
 class Kind(Protocol):
     """A module of functions: build/images.py says what each does. `source` and samples are of its kind."""
 
+    HAS_BOUNDARIES: bool
+
     def with_shared(self, source: Any, dataset: DictConfig, given: frozenset[str]) -> Any: ...
     def is_labelled(self, source: Any) -> bool: ...
-    def drawing(self, source: Any) -> Draws: ...
+    def drawing(self, source: Any) -> Draws | None: ...
+    def class_counts(self, cfg: DictConfig, source: Any, samples: Sequence[Any]) -> np.ndarray: ...
     def training_sets(
         self, cfg: DictConfig, source: Any, parts: Parts, options: TrainerOptions, counts: np.ndarray | None
     ) -> Sets: ...
@@ -28,7 +39,7 @@ class Kind(Protocol):
     def collate(self, items: Sequence[Any]) -> Batch: ...
 
 
-OF_SOURCE: dict[type, Kind] = {ImageSource: images}
+OF_SOURCE: dict[type, Kind] = {ImageSource: images, MeshSource: meshes}
 
 
 def kind_of(source: Any) -> Kind:

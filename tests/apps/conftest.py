@@ -36,7 +36,7 @@ def scored(small: Compose, tmp_path: Path) -> RunFolder:
     cfg = small("model=own", network, "loss.class_weights=null")
     folder = described(cfg, tmp_path / "run")
     model = build_model(
-        cfg.model, read_classes(folder.classes), build_options(cfg, True), torch.device("cpu"), pretrained=False
+        cfg, read_classes(folder.classes), build_options(cfg, True), torch.device("cpu"), pretrained=False
     )
     save_checkpoint(folder.checkpoint("best"), {"model": model.state_dict(), "epoch": 1})
     return folder

@@ -184,7 +184,7 @@ def test_with_equal_gradients_each_group_moves_in_the_ratio_of_its_rate(architec
 def test_the_groups_of_every_shipped_model_are_disjoint_complete_and_rise_to_the_head(name: str) -> None:
     config = configured(f"model={name}", *SMALL.get(name, ()), "optimizer.layer_decay=0.5", "optimizer.lr=0.1")
     classes = Classes.from_entries(config.dataset.classes)
-    model = build_model(config.model, classes, options(), torch.device("cpu"), pretrained=False)
+    model = build_model(config, classes, options(), torch.device("cpu"), pretrained=False)
     groups = build_optimizer(config, model).param_groups
     names = [name for group in groups for name in group["names"]]
     assert sorted(names) == sorted(trainable(model))

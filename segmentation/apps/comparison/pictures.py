@@ -10,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from segmentation.apps.comparison.compared import ComparedRun
 from segmentation.apps.runs.data import locate_data, open_data
 from segmentation.apps.runs.opened import as_asked, classes_of, load_trained, open_run
+from segmentation.build.kinds import kind_of
 from segmentation.build.predictor import predictor
-from segmentation.data.image.draw import ImageDrawing
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.engine.memory import advice_for_evaluation, explains_out_of_memory
 from segmentation.errors import UserError
@@ -72,7 +72,9 @@ def _drawn(
     precision = choose_precision(config.trainer.precision, torch_device)
     trained = load_trained(options, folder, config, classes, torch_device)
     model = as_asked(trained.model, options, config.trainer.val_batch_size)
-    drawing = ImageDrawing(source.classes)
+    drawing = kind_of(source).drawing(source)
+    if drawing is None:
+        raise UserError(f"nothing draws what is in {source.title}")
     pictures: dict[str, np.ndarray] = {}
     for batch, logits in predictor(model, config, source, torch_device, precision)(_samples(source, keys)):
         pictures |= dict(drawing(batch, logits))

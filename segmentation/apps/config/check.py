@@ -28,11 +28,13 @@ from segmentation.apps.config.together import (
     either_or_faults,
     export_faults,
     find_lr_faults,
+    kind_faults,
     model_faults,
     monitor_faults,
     split_faults,
     transform_faults,
 )
+from segmentation.build.meshes import is_for_meshes
 from segmentation.errors import UserError
 
 GROUPS = ("model", "dataset", "augmentation", "optimizer", "scheduler", "loss", "trainer")
@@ -48,16 +50,15 @@ TOP_LEVEL = {"seed", "experiment_name", *GROUPS}
 
 
 def refuse_meshes(cfg: DictConfig) -> None:
-    """Raises `UserError` for a mesh model or data set: nothing makes a run of them."""
+    """Raises `UserError` for a mesh model or data set, in a command that is for images."""
     for group in ("model", "dataset"):
-        target = str(OmegaConf.select(cfg, f"{group}._target_"))
-        if target.startswith(("segmentation.models.mesh", "segmentation.data.mesh")):
-            raise UserError(f"{group}._target_={target}: meshes cannot be trained or checked by these commands yet")
+        node = cfg.get(group)
+        if node and "_target_" in node and is_for_meshes(node):
+            raise UserError(f"{group}._target_={node._target_}: this command is for images; train.py takes meshes")
 
 
 def check_config(cfg: DictConfig) -> None:
     """Raises one `UserError` with every fault of a training configuration."""
-    refuse_meshes(cfg)
     raise_faults(faults_in(cfg))
 
 
@@ -104,6 +105,7 @@ def _training_faults(content: Content) -> Iterator[str]:
     yield from (f"{key} is missing" for key in ("seed", "experiment_name") if key not in content)
     yield from _group_faults(content, GROUPS)
     yield from value_faults(content, RULES, ("seed", "experiment_name"))
+    yield from kind_faults(content)
     yield from device_faults(content)
     yield from transform_faults(content)
     yield from monitor_faults(content)

@@ -10,6 +10,7 @@ from segmentation.apps.config.faults import Rules
 from segmentation.apps.config.keys import quietly_imported
 from segmentation.apps.config.losses import loss_parts
 from segmentation.apps.config.values import are_betas, are_many, are_names, is_size, number, whole
+from segmentation.build.meshes import is_for_meshes
 from segmentation.data.image.augmentation.bands import made_for_colors
 from segmentation.data.image.augmentation.device import DeviceAugmentation
 from segmentation.data.image.augmentation.options import Augmentation
@@ -40,6 +41,22 @@ def split_faults(content: Content) -> Iterator[str]:
     fractions = [share for share in split.values() if isinstance(share, float)]
     if sum(fractions) > 1 + 1e-6 and max(fractions) <= 1:
         yield f"dataset.split: the fractions add up to {sum(fractions):g}, more than 1"
+
+
+def kind_faults(content: Content) -> Iterator[str]:
+    """Model, data and augmentation are all for images, or all for meshes."""
+    groups = ("dataset", "model", "augmentation")
+    targets = {group: at(content, f"{group}._target_") for group in groups}
+    if not all(isinstance(target, str) for target in targets.values()):
+        return  # told where it is missing
+    meshes = [group for group in groups if is_for_meshes(content[group])]
+    others = [group for group in groups if group not in meshes]
+    if meshes and others:
+        names = " and ".join(f"{group}._target_={targets[group]}" for group in others)
+        yield f"{' and '.join(meshes)} is for meshes, {names} is not: give one of meshes, as augmentation=mesh"
+    for option in ("batch_by_size", "device_augmentation") if "dataset" in meshes else ():
+        if at(content, f"trainer.{option}") is True:
+            yield f"trainer.{option}=true: it is for images, meshes do without"
 
 
 def band_faults(content: Content, group: str) -> Iterator[str]:

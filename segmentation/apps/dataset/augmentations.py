@@ -6,12 +6,12 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from segmentation.apps.config.check import faults_in
+from segmentation.apps.config.check import faults_in, refuse_meshes
 from segmentation.apps.config.faults import raise_faults
-from segmentation.apps.describe import count_pixels
 from segmentation.build.class_weights import asks_for_counts
 from segmentation.build.data import build_source, build_split
 from segmentation.build.feed import build_feed, draw_training_grid
+from segmentation.build.kinds import kind_of
 from segmentation.build.training import build_options
 from segmentation.runtime.files import write_atomically
 
@@ -26,10 +26,10 @@ def draw_augmentations(cfg: DictConfig) -> Path:
     if not isinstance(cfg.count, int) or cfg.count < 1:
         faults.append(f"count={cfg.count}: expected a whole number of at least 1")
     raise_faults(faults)
+    refuse_meshes(training)
     source = build_source(training.dataset)
     parts = build_split(training.dataset, source)
-    names = [sample.key for sample in parts["train"]]
-    counts = count_pixels(source).counts_of(names) if asks_for_counts(training) else None
+    counts = kind_of(source).class_counts(training, source, parts["train"]) if asks_for_counts(training) else None
     feed = build_feed(training, source, parts, build_options(training, validates=bool(parts["val"])), counts)
     picture = Image.fromarray(draw_training_grid(feed, cfg.count))
     path = Path(cfg.output)

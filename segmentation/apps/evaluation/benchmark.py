@@ -7,6 +7,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
+from segmentation.apps.config.check import refuse_meshes
 from segmentation.apps.runs.opened import Trained, as_asked, classes_of, load_trained, names_of_choices, open_run
 from segmentation.build.images import image_size
 from segmentation.build.make import plain
@@ -29,6 +30,7 @@ def benchmark_run(cfg: DictConfig) -> float:
     `UserError` where the model is slower than `cfg.min_fps` or `cfg.max_latency_ms` allow.
     """
     folder, run = open_run(cfg)
+    refuse_meshes(run)
     size = _size(cfg, run)
     if world_of_torchrun().size > 1:
         raise UserError("benchmark=true times a single process: start it without torchrun")

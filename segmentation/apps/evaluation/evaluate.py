@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,13 @@ from segmentation.apps.runs.data import locate_data, open_data
 from segmentation.apps.runs.opened import Trained, as_asked, classes_of, load_trained, names_of_choices, open_run
 from segmentation.build.data import build_split
 from segmentation.build.feed import evaluation_loader
+from segmentation.build.kinds import kind_of
 from segmentation.build.make import plain
+from segmentation.build.meshes import is_for_meshes
 from segmentation.build.model import build_loss
 from segmentation.build.predictor import predictor
-from segmentation.data.image.source import ImageSample, ImageSource
+from segmentation.build.sets import Source
+from segmentation.data.image.source import ImageSource
 from segmentation.data.splits import assign, read_split
 from segmentation.engine.evaluate import evaluate
 from segmentation.engine.memory import advice_for_evaluation, explains_out_of_memory
@@ -51,6 +55,7 @@ def evaluate_run(cfg: DictConfig) -> float:
     if cfg.from_counts:
         return _from_counts(cfg, folder)
     _choose_data(run, cfg)
+    _refuse_for_meshes(run, cfg)
     raise_faults(faults_in_dataset(run))
     world = world_of_torchrun()
     device = world.device(choose_device(run.trainer.device))
@@ -90,7 +95,10 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
     batch_size = run.trainer.val_batch_size
     loader = evaluation_loader(run, source, samples, world)
     model, loss = as_asked(trained.model, cfg, batch_size), build_loss(run.loss, device)
-    metric = SampleMetric(classes, counters(classes, cfg.boundary_width, cfg.boundary_tolerance, len(samples)))
+    counted = counters(classes, cfg.boundary_width, cfg.boundary_tolerance, len(samples))
+    if not kind_of(source).HAS_BOUNDARIES:
+        counted.pop("boundary")
+    metric = SampleMetric(classes, counted)
     started = time.perf_counter()
     too_large = advice_for_evaluation(batch_size)
     with explains_out_of_memory(too_large), progress_bar(f"evaluating {cfg.split}", len(loader)) as bar:
@@ -107,7 +115,7 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
         "epoch": trained.epoch,
         "weights": trained.weights,
         "precision": precision.name,
-        "image_size": None if run.dataset.image_size is None else list(run.dataset.image_size),
+        "image_size": plain(run.dataset).get("image_size"),
         "tile": None if cfg.tile is None else list(cfg.tile),
         "overlap": None if cfg.tile is None else cfg.overlap,
         "tta": plain(cfg.tta),
@@ -130,7 +138,9 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
     with explains_out_of_memory(too_large):
         if cfg.report:
             page = stem.with_name(f"{stem.name}.html")
-            write_page(page, classes, summary, about, pictures_for(summary, classes, samples, predict))
+            write_page(
+                page, classes, summary, about, pictures_for(summary, kind_of(source).drawing(source), samples, predict)
+            )
             log.info("the page: %s", page)
         if cfg.label_errors:
             write_label_errors(predict, source, samples, stem)
@@ -138,7 +148,7 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
     return summary.values["mIoU"]
 
 
-def _kept(metric: SampleMetric, samples: list[ImageSample]) -> KeptCounts:
+def _kept(metric: SampleMetric, samples: Sequence[Any]) -> KeptCounts:
     """In the order of the samples, whatever the batches and the ranks were."""
     groups = {sample.key: sample.group for sample in samples}
     kept = KeptCounts(
@@ -155,19 +165,26 @@ def _choose_data(run: DictConfig, cfg: DictConfig) -> None:
         locate_data(run, cfg.dataset.root)
 
 
+def _refuse_for_meshes(run: DictConfig, cfg: DictConfig) -> None:
+    asked = [*names_of_choices(cfg), *(["label_errors=true"] if cfg.label_errors else [])]
+    if asked and is_for_meshes(run.model):
+        raise UserError(f"{', '.join(asked)}: tiles, views and label errors are of images, this is a run on meshes")
+
+
 def _shown_alike(dataset: DictConfig) -> dict[str, Any]:
     """What the model and the loss of the run take for granted."""
     return {key: dataset[key] for key in ("image_size", "ignore_index", "in_channels") if key in dataset}
 
 
-def _samples(cfg: DictConfig, run: DictConfig, source: ImageSource, folder: RunFolder) -> list[ImageSample]:
+def _samples(cfg: DictConfig, run: DictConfig, source: Source, folder: RunFolder) -> list[Any]:
     """Of the run's data: what splits.json recorded; of other data: its own split."""
     if "_target_" in cfg.dataset:
         parts = build_split(run.dataset, source, must_train=False)
         if not parts[cfg.split]:
             counts = ", ".join(f"{len(samples)} {part}" for part, samples in parts.items())
             raise UserError(f"split={cfg.split} has no samples in {source.title} ({counts}): choose another split")
-        scan_and_tell(replace(source, samples=tuple(parts[cfg.split])))
+        if isinstance(source, ImageSource):
+            scan_and_tell(replace(source, samples=tuple(parts[cfg.split])))
     else:
         split = read_written(folder.splits, read_split)
         parts = assign(source.samples, {cfg.split: split[cfg.split]})

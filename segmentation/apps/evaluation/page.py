@@ -9,9 +9,8 @@ import numpy as np
 from segmentation.apps.evaluation.result import FURTHER
 from segmentation.apps.resampling import resampling
 from segmentation.build.predictor import Predict
+from segmentation.build.sets import Draws
 from segmentation.classes import Classes
-from segmentation.data.image.draw import ImageDrawing
-from segmentation.data.image.source import ImageSample
 from segmentation.metrics.bootstrap import Interval
 from segmentation.metrics.calibration import reliability
 from segmentation.metrics.scores import Counts
@@ -74,12 +73,7 @@ def write_page(
         worst_by_class={name: pictures(places) for name, places in by_class.items()},
         command=str(environment.pop("command", "")),
         environment={**environment, "trained by": _training_command(folder)},
-        boundary=BoundaryFacts(
-            _length(about["boundary_width"]),
-            _length(about["boundary_tolerance"]),
-            _of_classes(summary, "boundary_IoU"),
-            _of_classes(summary, "boundary_F1"),
-        ),
+        boundary=_boundary(summary, about) if "boundary" in summary.kept.arrays else None,
         calibration=_calibration(summary),
         binary=_binary(summary) if "foreground" in summary.kept.arrays else None,
     )
@@ -87,15 +81,16 @@ def write_page(
 
 
 def pictures_for(
-    summary: Summary, classes: Classes, samples: Sequence[ImageSample], predict: Predict
+    summary: Summary, drawing: Draws | None, samples: Sequence[Any], predict: Predict
 ) -> dict[str, np.ndarray]:
-    """Of the samples that the page shows, by their keys, RGB `[h, w, 3]` uint8.
+    """Of the samples that the page shows, by their keys, RGB `[h, w, 3]` uint8; none where nothing draws them.
 
     The model is asked again for them: the predictions of all would not fit into memory.
     """
+    if drawing is None:
+        return {}
     worst, best, by_class = _chosen(summary)
     places = {*worst, *best, *(place for places in by_class.values() for place in places)}
-    drawing = ImageDrawing(classes)
     drawn: dict[str, np.ndarray] = {}
     with progress_bar("drawing", len(places)) as bar:
         for batch, logits in predict([samples[place] for place in sorted(places)]):
@@ -154,6 +149,15 @@ def _of_classes(summary: Summary, score: str) -> list[float]:
 
 def _length(length: float) -> str:
     return f"{length:g} pixels" if length >= 1 else f"{100 * length:g} % of the diagonal"
+
+
+def _boundary(summary: Summary, about: Mapping[str, Any]) -> BoundaryFacts:
+    return BoundaryFacts(
+        _length(about["boundary_width"]),
+        _length(about["boundary_tolerance"]),
+        _of_classes(summary, "boundary_IoU"),
+        _of_classes(summary, "boundary_F1"),
+    )
 
 
 def _calibration(summary: Summary) -> CalibrationFacts:

@@ -63,7 +63,7 @@ def read_summary(folder: RunFolder, name: str, val: str, number: int, seed: int)
         """Raises whatever a file makes it raise that does not hold all counts."""
         kept = KeptCounts.load(path)
         summary = Summary(kept, kept if name == val else counts_of_val(folder, val), number, seed)
-        if not {"boundary", "confidence", "pixels"} <= kept.arrays.keys() or not summary.values:
+        if not {"confidence", "pixels"} <= kept.arrays.keys() or not summary.values:
             raise ValueError
         return summary
 

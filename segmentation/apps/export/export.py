@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from segmentation.apps.config.check import faults_in_export
+from segmentation.apps.config.check import faults_in_export, refuse_meshes
 from segmentation.apps.export.formats import FORMATS, in_numpy
 from segmentation.apps.export.metadata import metadata_of
 from segmentation.apps.export.package import refuse_unpackable, write_package
@@ -44,6 +44,7 @@ def export_run(cfg: DictConfig) -> float:
     what cannot be exported, and for a file that differs from the model by more than its precision allows.
     """
     folder, run = open_run_as_it_was(cfg, faults_in_export)
+    refuse_meshes(run)
     kind = FORMATS[cfg.format]
     kind.refuse_missing(cfg.format)
     path = _path(cfg, folder)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from segmentation.apps.config.check import faults_in_pareto
+from segmentation.apps.config.check import faults_in_pareto, refuse_meshes
 from segmentation.apps.export.formats import FORMATS
 from segmentation.apps.export.pictures import ProofPictures, validation_images
 from segmentation.apps.export.write import failing_in_one_line
@@ -42,6 +42,7 @@ def pareto_run(cfg: DictConfig) -> int:
     measured is told and left out. Raises `UserError` where nothing could be.
     """
     folder, run = open_run_as_it_was(cfg, faults_in_pareto)
+    refuse_meshes(run)
     device = choose_device(run.trainer.device if cfg.device is None else cfg.device)
     asked = ways(cfg, run, device)
     if "onnx" in cfg.backends:

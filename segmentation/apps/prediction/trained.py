@@ -5,6 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from segmentation.apps.config.check import refuse_meshes
 from segmentation.apps.prediction.models import Opened, asked_size, asked_tiles
 from segmentation.apps.runs.data import difference
 from segmentation.apps.runs.opened import classes_of, load_trained, open_folder
@@ -28,6 +29,8 @@ def open_runs(cfg: DictConfig) -> Opened:
     """Those that `cfg.run` names. Raises `UserError` for what is no run, and for runs that cannot be averaged."""
     paths = [cfg.run] if isinstance(cfg.run, str | int) else list(cfg.run)
     runs = [open_folder(str(path)) for path in paths]
+    for _, run in runs:
+        refuse_meshes(run)
     classes, pixels = _in_common(runs)
     checkpoints = [folder.find_checkpoint(cfg.checkpoint) for folder, _ in runs]
     return Opened(

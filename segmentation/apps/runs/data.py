@@ -1,12 +1,12 @@
 """The data of a run, wherever it lies now."""
 
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from segmentation.build.data import build_source
 from segmentation.classes import Classes
-from segmentation.data.image.source import ImageSource
 from segmentation.errors import UserError
 
 
@@ -23,8 +23,8 @@ def locate_data(run: DictConfig, root: str | None) -> bool:
     return lies is None or Path(lies).exists()
 
 
-def open_data(run: DictConfig, classes: Classes) -> ImageSource:
-    """Raises `UserError` where its classes are not those of the run."""
+def open_data(run: DictConfig, classes: Classes) -> Any:
+    """What `build_source` gives. Raises `UserError` where its classes are not those of the run."""
     source = build_source(run.dataset)
     if source.classes.names != classes.names:
         raise UserError(f"{source.title} has other classes than the run: {difference(source.classes, classes)}")

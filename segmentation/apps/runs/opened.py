@@ -86,7 +86,7 @@ def load_trained(
     path = folder.find_checkpoint(cfg.checkpoint)
     content = load_checkpoint(path)
     weights = "ema" if cfg.weights == "ema" and content.get("ema") else "raw"
-    model = build_model(run.model, classes, build_options(run, validates=True), device, pretrained=False)
+    model = build_model(run, classes, build_options(run, validates=True), device, pretrained=False)
     load_weights(model, content["ema"]["model"] if weights == "ema" else content["model"])
     return Trained(model, path, content, weights)
 

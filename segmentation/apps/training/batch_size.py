@@ -57,7 +57,7 @@ def largest_step(
     trial.trainer.batch_size, trial.trainer.num_workers = LEAST, 0
     options = build_options(trial, validates=bool(parts["val"]))
     feed = build_feed(trial, source, parts, options, counts)
-    model = build_model(trial.model, source.classes, options, device, pretrained=False)
+    model = build_model(trial, source.classes, options, device, pretrained=False)
     task = Task(build_loss(trial.loss, device), SegmentationMetric(source.classes), device, precision)
     state = build_state(trial, model, feed, task, options)
     (sample,) = first_training_samples(feed, 1)

@@ -8,7 +8,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch.optim import Optimizer
 
-from segmentation.apps.config.check import check_config
+from segmentation.apps.config.check import check_config, refuse_meshes
 from segmentation.build.data import build_source, build_split
 from segmentation.build.images import training_batches
 from segmentation.build.model import build_model
@@ -30,10 +30,11 @@ def draw_rates(cfg: DictConfig) -> Path:
     """
     training = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in OWN])
     check_config(training)
+    refuse_meshes(training)
     source = build_source(training.dataset)
     parts = build_split(training.dataset, source)
     options = build_options(training, validates=bool(parts["val"]))
-    model = build_model(training.model, source.classes, options, torch.device("cpu"), pretrained=False)
+    model = build_model(training, source.classes, options, torch.device("cpu"), pretrained=False)
     optimizer = build_optimizer(training, model)
     log.info("%s", table_text("parameter groups", *describe_groups(optimizer.param_groups)))
     sizes = [sample.size for sample in parts["train"]]

@@ -17,12 +17,14 @@ from segmentation.apps.describe import describe_model, tell_class_weights
 from segmentation.apps.training.batch_size import find_batch_size
 from segmentation.apps.training.find_lr import find_lr
 from segmentation.apps.training.resume import batch_size_of, find_checkpoint_to_resume, resume, split_of
-from segmentation.build.class_weights import fill_class_weights
+from segmentation.build.class_weights import asks_for_counts, fill_class_weights
 from segmentation.build.data import build_source, build_split, sample_keys, write_split_file
 from segmentation.build.feed import build_feed, draw_training_samples, first_training_samples
+from segmentation.build.kinds import kind_of
 from segmentation.build.model import build_loss, build_model
 from segmentation.build.sets import Source
 from segmentation.build.training import build_options, build_state
+from segmentation.data.image.source import ImageSource
 from segmentation.data.sampler import TrainingBatches
 from segmentation.data.splits import Split, write_split
 from segmentation.engine.freeze import encoder_of
@@ -71,8 +73,9 @@ def _train(cfg: DictConfig, folder: RunFolder, until_the_end: ExitStack) -> floa
     adopt_classes(cfg, source)
     parts = split_of(resumed, source) if resumed else build_split(cfg.dataset, source)
     tell_split(source, sample_keys(parts))
-    scan = check_before_training(cfg, source, parts, resumes=resumed is not None)
-    counts = None if scan is None else scan.counts_of(sample.key for sample in parts["train"])
+    if isinstance(source, ImageSource):  # meshes are looked at when they are prepared
+        check_before_training(cfg, source, parts, resumes=resumed is not None)
+    counts = kind_of(source).class_counts(cfg, source, parts["train"]) if asks_for_counts(cfg) else None
     fill_class_weights(cfg.loss, counts)
     tell_class_weights(cfg.loss, source.classes)
     if cfg.trainer.batch_size == "auto":
@@ -83,7 +86,7 @@ def _train(cfg: DictConfig, folder: RunFolder, until_the_end: ExitStack) -> floa
 
     seed_everything(cfg.seed)
     feed = build_feed(cfg, source, parts, options, counts)
-    model = build_model(cfg.model, source.classes, options, device, pretrained=resumed is None)
+    model = build_model(cfg, source.classes, options, device, pretrained=resumed is None)
     refuse_single_images(model, feed, options.batch_size, device)
     if options.freeze_encoder_epochs:
         encoder_of(model)

@@ -81,7 +81,7 @@ def test_it_takes_two_classes(composed: Compose) -> None:
     assert faults_in(cfg) == []
     classes = Classes.from_entries(["intact", "crack", "hole"])
     with pytest.raises(UserError, match=r"^model\.one_logit=true: .* two classes .* 3$"):
-        build_model(cfg.model, classes, build_options(cfg, True), torch.device("cpu"), pretrained=True)
+        build_model(cfg, classes, build_options(cfg, True), torch.device("cpu"), pretrained=True)
 
 
 def test_what_is_wrong_with_it_is_told(composed: Compose) -> None:

@@ -22,6 +22,12 @@ TRIANGLES = np.array([triangle for a, b, c, d in SIDES for triangle in ((a, b, c
 SIDE_OF = np.repeat(np.arange(6), 2)
 AREAS = np.repeat([8, 8, 12, 6, 12, 6], 2) / 2  # m2
 
+SMALL_RUN = (  # of a network that is small enough for tests, on boxes
+    *("dataset.faces_per_cluster=4", "dataset.clusters_per_batch=2", "model.encoder.blocks=[both]"),
+    *("model.encoder.width=16", "model.encoder.heads=2", "trainer.batch_size=2", "trainer.val_batch_size=2"),
+    *("trainer.num_workers=0", "trainer.precision=fp32", "trainer.device=cpu", "trainer.epochs=2"),
+)
+
 Faces = Sequence[Sequence[int]] | np.ndarray
 Properties = Mapping[str, tuple[str, Sequence[float] | np.ndarray]]  # name: (type in PLY, a number for each face)
 
@@ -87,3 +93,16 @@ def write_obj(path: Path, lines: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(lines, encoding="utf-8")
     return path
+
+
+def write_boxes(root: Path, train: int = 4, val: int = 2) -> Path:
+    """Boxes of growing sizes in train/ and val/, a class for each side, with one image in textures/."""
+    rng = np.random.default_rng(0)
+    for index in range(train + val):
+        uv, image = rng.random((len(TRIANGLES), 3, 2)), np.zeros(len(TRIANGLES), int)
+        place = root / ("train" if index < train else "val") / f"{index}.ply"
+        names = [f"label {number} side{number}" for number in range(6)]
+        write_ply(place, BOX * (1 + index / 4), uv=uv, images=["wall.png"], image=image, comments=names)
+    (root / "textures").mkdir()
+    Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(root / "textures" / "wall.png")
+    return root

@@ -49,7 +49,7 @@ def build(name: str, *overrides: str, seed: int = 0) -> ImageModel:
     """As training builds it, small, with `overrides` as on the command line."""
     torch.manual_seed(seed)
     cfg = configured(f"model={name}", "trainer.channels_last=false", *SMALL.get(name, ()), *overrides)
-    model = build_model(cfg.model, CLASSES, build_options(cfg, validates=True), torch.device("cpu"), pretrained=True)
+    model = build_model(cfg, CLASSES, build_options(cfg, validates=True), torch.device("cpu"), pretrained=True)
     assert isinstance(model, ImageModel)
     return model
 

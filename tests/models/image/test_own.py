@@ -43,7 +43,7 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def from_file(*overrides: str) -> ImageModel:
     cfg = configured("model=own", "model.network._target_=my_net.Net", "model.divisor=4", *overrides)
     assert faults_in(cfg) == []
-    model = build_model(cfg.model, CLASSES, build_options(cfg, validates=True), torch.device("cpu"), pretrained=True)
+    model = build_model(cfg, CLASSES, build_options(cfg, validates=True), torch.device("cpu"), pretrained=True)
     assert isinstance(model, ImageModel)
     return model
 
