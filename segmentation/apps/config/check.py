@@ -48,7 +48,7 @@ TOP_LEVEL = {"seed", "experiment_name", *GROUPS}
 
 
 def refuse_meshes(cfg: DictConfig) -> None:
-    """Raises `UserError` for a mesh model or data set: both are whole by themselves, but nothing makes a run of them."""
+    """Raises `UserError` for a mesh model or data set: both are whole by themselves, nothing makes a run of them."""
     for group in ("model", "dataset"):
         target = str(OmegaConf.select(cfg, f"{group}._target_"))
         if target.startswith(("segmentation.models.mesh", "segmentation.data.mesh")):
