@@ -4,6 +4,7 @@ Nothing here imports PyTorch: an exported file is used without it.
 """
 
 import errno
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -33,7 +34,7 @@ from segmentation.errors import UserError, gathered
 from segmentation.inference.options import post_processing
 from segmentation.inference.postprocessing import PostProcessing
 from segmentation.runtime.console import progress_bar
-from segmentation.runtime.files import jsonable, write_json
+from segmentation.runtime.files import write_json
 
 log = logging.getLogger("segmentation")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -88,11 +89,11 @@ def _options(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _about(cfg: DictConfig, opened: Opened) -> dict[str, Any]:
-    """What must be the same for results to lie in one folder."""
+    """What must be the same for results to lie in one folder, as JSON; infinity, which JSON has not, as text."""
     options: Mapping[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     left_out = {*ANY_TIME, "run", "model", "checkpoint", *_without_effect(cfg)}
     others = {name: value for name, value in options.items() if name not in left_out}
-    plain: dict[str, Any] = jsonable({**opened.identity, **others})
+    plain: dict[str, Any] = json.loads(json.dumps({**opened.identity, **others}), parse_constant=str)
     return plain
 
 

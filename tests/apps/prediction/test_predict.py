@@ -163,6 +163,8 @@ def test_results_of_another_model_or_with_other_options_are_not_mixed(
         predicted()
     with pytest.raises(UserError, match=r"was written with tile=null, this is \[16, 16\]"):
         predicted("skip_existing=true", "tile=[16,16]")
+    with pytest.raises(UserError, match=r"was written with fill_holes=null, this is \"Infinity\""):
+        predicted("skip_existing=true", "fill_holes=inf")
     other = write_convolution(exported.with_name("other.onnx"), -6 * np.eye(3)[:, :, None, None], CLASSES)
     with pytest.raises(UserError, match=r"was written with model=.*strongest.onnx"):
         predicted("skip_existing=true", f"model={other}")
