@@ -70,7 +70,7 @@ def predict(cfg: DictConfig) -> None:
         _conclude(cfg, folder, opened.classes, [*pictures, *(video.key for video in inputs.videos)], about, faults)
     if faults:
         number = len(inputs.pictures) + len(inputs.videos) + len(inputs.unreadable)
-        raise gathered(f"{len(faults)} of {number} inputs could not be predicted; the others are in {output}", faults)
+        raise gathered(f"{len(faults)} of {number} inputs could not be done in whole; all else is in {output}", faults)
 
 
 def _opened(cfg: DictConfig) -> Opened:
@@ -164,15 +164,15 @@ def _predict_video(
         _noted(error, folder, faults)
         return
     _noted(row if fault is None else {**row, "fault": str(fault)}, folder, faults)
-    if fault is not None:
-        _noted(fault, folder, faults)
 
 
 def _noted(row: Row | UserError, folder: OutputFolder, faults: list[str]) -> None:
-    if isinstance(row, UserError):
-        log.warning("%s", row)
-        faults.append(str(row))
-    else:
+    """A row with a `fault` is of an input that was done in part."""
+    fault = str(row) if isinstance(row, UserError) else row.get("fault")
+    if fault is not None:
+        log.warning("%s", fault)
+        faults.append(fault)
+    if not isinstance(row, UserError):
         folder.note(row)
 
 
