@@ -13,6 +13,7 @@ from segmentation.errors import UserError
 
 METADATA = "segmentation_lab"  # under which name a file of any format holds what it says of itself, as JSON
 INPUT = "pixels"
+NEEDED = {"classes", "ignore_index", "input", "outputs"}  # of what a file says of itself, to use it
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,7 @@ class ExportedModel:
             session = onnxruntime.InferenceSession(str(path), options, providers=onnxruntime.get_available_providers())
         except Exception as error:  # onnxruntime has an exception for each of its error codes
             raise UserError(f"{path} cannot be read as ONNX: it is damaged or of another kind") from error
-        written = session.get_modelmeta().custom_metadata_map
-        if METADATA not in written:
-            raise UserError(f"{path} is an ONNX file that export.py did not write: its classes are not known")
-        return cls(session, json.loads(written[METADATA]))
+        return cls(session, _metadata_of(session, path))
 
     @property
     def classes(self) -> Classes:
@@ -53,3 +51,16 @@ class ExportedModel:
     def __call__(self, pixels: np.ndarray) -> list[np.ndarray]:
         outputs: list[np.ndarray] = self.session.run(None, {INPUT: pixels})
         return outputs
+
+
+def _metadata_of(session: Any, path: Path) -> Mapping[str, Any]:
+    written = session.get_modelmeta().custom_metadata_map
+    if METADATA not in written:
+        raise UserError(f"{path} is an ONNX file that export.py did not write: its classes are not known")
+    try:
+        metadata: Any = json.loads(written[METADATA])
+    except ValueError:
+        metadata = None
+    if not isinstance(metadata, dict) or not metadata.keys() >= NEEDED:
+        raise UserError(f"{path} does not say what it holds as export.py writes it: export the run anew")
+    return metadata

@@ -78,10 +78,17 @@ def _faults(options: Mapping[str, Any], classes: Classes) -> Iterator[str]:
                 yield from _wrong(f"{name}.{key}", number, rule)
         elif value is not None:
             yield from _wrong(name, value, rule)
-    yield from _unknown("largest", options.get("largest") or (), classes)
+    largest, crf = options.get("largest") or (), options.get("crf") or {}
+    if isinstance(largest, list | tuple):
+        yield from _unknown("largest", largest, classes)
+    else:
+        yield f"largest={largest}: expected a list of classes, such as largest=[{classes.names[-1]}]"
     if options.get("otherwise") is not None:
         yield from _unknown("otherwise", [options["otherwise"]], classes)
-    for key, number in (options.get("crf") or {}).items():
+    if not isinstance(crf, Mapping):
+        yield f"crf={crf}: expected its options, such as crf.iterations=5"
+        return
+    for key, number in crf.items():
         yield from _wrong(f"crf.{key}", number, CRF[key]) if key in CRF else [unknown_key(f"crf.{key}", CRF)]
 
 

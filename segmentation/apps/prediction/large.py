@@ -53,11 +53,11 @@ class LargePictures:
             kept = self._said(subject, stack, tell)
             if self.post.tidies:
                 kept = self._tidied(kept, stack)
-            confusion = None
+            score = {}
             if self.truth is not None and picture.key in self.truth.masks:
-                confusion = self.truth.confusion(picture.key, np.concatenate(list(kept.labels)))
+                score = self.truth.score(picture.key, np.concatenate(list(kept.labels)))
             files = list(self._written(picture, kept))
-        return row_of(picture.key, picture.path, picture.size, kept.tally, files, confusion)
+        return row_of(picture.key, picture.path, picture.size, kept.tally, files, score)
 
     def _strips(self, width: int, dtype: type[np.generic], stack: ExitStack) -> Strips:
         return stack.enter_context(Strips(width, dtype, self.folder))

@@ -1,9 +1,10 @@
 """A picture on its way: read, shown to the model, and written as whatever is wanted of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from segmentation.inference.postprocessing import PostProcessing
 from segmentation.inference.scoring import Scorer
 from segmentation.runtime.files import link_or_copy
 
+NO_SCORE: Mapping[str, Any] = {}
 COCO_PARTS = "polygons/pictures"  # a file for each, from which coco.json is made in the end
 
 
@@ -83,13 +85,13 @@ class Pictures:
         return Asked(subject, None, joined([decided(self.post, strip) for strip in every]))
 
     def write(self, asked: Asked) -> Row:
-        """Its row. Raises `UserError` where the truth does not fit."""
+        """Its row."""
         subject, picture = asked.subject, asked.subject.picture
         assert picture is not None
         asked = self.refined(asked)
         decision = self.decision(asked)
         labels = self.post.tidied(decision.labels)
-        confusion = None if self.truth is None else self.truth.confusion(subject.key, labels)
+        score = {} if self.truth is None else self.truth.score(subject.key, labels)
         files = list(self._written(asked, decision, labels, picture))
         if self.wanted.pseudo_labels:
             files += self._written_pseudo_labels(picture, decision, labels)
@@ -99,7 +101,7 @@ class Pictures:
             labels.shape,
             Tally.of(labels, decision.confidence, len(self.classes)),
             files,
-            confusion,
+            score,
         )
 
     def refined(self, asked: Asked) -> Asked:
@@ -169,9 +171,9 @@ def write_polygons(kind: str, picture: Picture, folder: Path, found: Iterable[Ar
 
 
 def row_of(
-    key: str, path: Path, size: tuple[int, ...], tally: Tally, files: list[str], confusion: np.ndarray | None = None
+    key: str, path: Path, size: tuple[int, ...], tally: Tally, files: list[str], score: Mapping[str, Any] = NO_SCORE
 ) -> Row:
-    """Plain values for JSON."""
+    """Plain values for JSON; `score` is that of `Truth.score`."""
     return {
         "key": key,
         "path": str(path.resolve()),
@@ -179,7 +181,7 @@ def row_of(
         "pixels": tally.pixels.tolist(),
         "confidence": round(tally.mean_confidence, 5),
         "files": files,
-        **({} if confusion is None else {"confusion": confusion.tolist()}),
+        **score,
     }
 
 

@@ -4,6 +4,7 @@ Nothing here imports PyTorch: an exported file is used without it.
 """
 
 import errno
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -33,7 +34,7 @@ from segmentation.errors import UserError, gathered
 from segmentation.inference.options import post_processing
 from segmentation.inference.postprocessing import PostProcessing
 from segmentation.runtime.console import progress_bar
-from segmentation.runtime.files import jsonable, write_json
+from segmentation.runtime.files import write_json
 
 log = logging.getLogger("segmentation")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -69,7 +70,7 @@ def predict(cfg: DictConfig) -> None:
         _conclude(cfg, folder, opened.classes, [*pictures, *(video.key for video in inputs.videos)], about, faults)
     if faults:
         number = len(inputs.pictures) + len(inputs.videos) + len(inputs.unreadable)
-        raise gathered(f"{len(faults)} of {number} inputs could not be predicted; the others are in {output}", faults)
+        raise gathered(f"{len(faults)} of {number} inputs could not be done in whole; all else is in {output}", faults)
 
 
 def _opened(cfg: DictConfig) -> Opened:
@@ -88,11 +89,11 @@ def _options(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _about(cfg: DictConfig, opened: Opened) -> dict[str, Any]:
-    """What must be the same for results to lie in one folder."""
+    """What must be the same for results to lie in one folder, as JSON; infinity, which JSON has not, as text."""
     options: Mapping[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     left_out = {*ANY_TIME, "run", "model", "checkpoint", *_without_effect(cfg)}
     others = {name: value for name, value in options.items() if name not in left_out}
-    plain: dict[str, Any] = jsonable({**opened.identity, **others})
+    plain: dict[str, Any] = json.loads(json.dumps({**opened.identity, **others}), parse_constant=str)
     return plain
 
 
@@ -163,15 +164,15 @@ def _predict_video(
         _noted(error, folder, faults)
         return
     _noted(row if fault is None else {**row, "fault": str(fault)}, folder, faults)
-    if fault is not None:
-        _noted(fault, folder, faults)
 
 
 def _noted(row: Row | UserError, folder: OutputFolder, faults: list[str]) -> None:
-    if isinstance(row, UserError):
-        log.warning("%s", row)
-        faults.append(str(row))
-    else:
+    """A row with a `fault` is of an input that was done in part."""
+    fault = str(row) if isinstance(row, UserError) else row.get("fault")
+    if fault is not None:
+        log.warning("%s", fault)
+        faults.append(fault)
+    if not isinstance(row, UserError):
         folder.note(row)
 
 

@@ -39,13 +39,18 @@ class Truth:
             )
         self._labels = options.labels(classes, ())
 
-    def confusion(self, key: str, labels: np.ndarray) -> np.ndarray | None:
-        """Pixels by truth and by what is said, `[C, C + 1]`, nothing being last; None where there is no mask.
-
-        Raises `UserError` for a mask of another size.
+    def score(self, key: str, labels: np.ndarray) -> dict[str, Any]:
+        """What the row of an input has of it: nothing without a mask; the `confusion`, pixels by truth and by what is
+        said, `[C, C + 1]`, nothing being last; or a `fault`, which costs no more than the score.
         """
         if key not in self.masks:
-            return None
+            return {}
+        try:
+            return {"confusion": self._confusion(key, labels).tolist()}
+        except UserError as error:
+            return {"fault": f"{error}; it has no score"}
+
+    def _confusion(self, key: str, labels: np.ndarray) -> np.ndarray:
         mask = self.masks[key]
         truth = self._labels.read(ImageSample(key, key, mask, mask, (labels.shape[0], labels.shape[1])))
         if truth.shape != labels.shape:

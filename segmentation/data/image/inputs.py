@@ -114,9 +114,11 @@ def find_inputs(given: str, pixels: PixelFormat, leave_out: Path | None = None) 
     may yet turn out to be damaged.
 
     Two files of one name but another suffix keep their suffixes in their keys, and so does a video beside a folder of
-    its name. Raises `UserError` where there is nothing.
+    its name. Raises `UserError` where there is nothing, and where `leave_out` is the very folder that is searched.
     """
     base, files, unlisted = _search(given, None if leave_out is None else leave_out.resolve())
+    if leave_out is not None and base.resolve() == leave_out.resolve() and Path(given) not in files:
+        raise UserError(f"input={given} and output={leave_out} are one folder: give the results a folder of their own")
     if not files and not unlisted:
         raise UserError(
             f"input={given} holds no picture and no video: known are {', '.join((*SUFFIXES, *VIDEO_SUFFIXES))}"

@@ -357,6 +357,11 @@ def test_files_that_are_not_ours(scored: RunFolder, export: Export, tmp_path: Pa
     onnx.save(model, tmp_path / "foreign.onnx")
     with pytest.raises(UserError, match=r"export\.py did not write"):
         ExportedModel.open(tmp_path / "foreign.onnx")
+    for text in ("{", "[]", '{"classes": ["a"]}'):
+        onnx.helper.set_model_props(model, {METADATA: text})
+        onnx.save(model, tmp_path / "changed.onnx")
+        with pytest.raises(UserError, match="export the run anew"):
+            ExportedModel.open(tmp_path / "changed.onnx")
 
 
 def with_packages(folder: Path, *names: str) -> Path:

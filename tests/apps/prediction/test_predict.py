@@ -120,7 +120,7 @@ def test_what_cannot_be_read_is_told_and_counted_in_the_end(
     whole = (images / "a.png").read_bytes()
     (images / "cut.png").write_bytes(whole[: len(whole) // 2])
     (images / "text.jpg").write_text("no picture")
-    with pytest.raises(UserError, match=r"3 of 6 inputs could not be predicted") as caught:
+    with pytest.raises(UserError, match=r"3 of 6 inputs could not be done in whole") as caught:
         predicted()
     told = str(caught.value)
     assert all(name in told for name in ("empty.png", "cut.png", "text.jpg"))
@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_told_and_counted_in_the_end(
 
 def test_where_nothing_can_be_read_there_is_a_page_that_says_so(predicted: Predict, images: Path) -> None:
     (images / "empty.png").write_bytes(b"")
-    with pytest.raises(UserError, match=r"1 of 1 inputs could not be predicted"):
+    with pytest.raises(UserError, match=r"1 of 1 inputs could not be done in whole"):
         predicted(f"input={images / 'empty.png'}")
     assert "empty.png" in (images.parent / "out" / "index.html").read_text()
     (images / "none").mkdir()
@@ -163,6 +163,8 @@ def test_results_of_another_model_or_with_other_options_are_not_mixed(
         predicted()
     with pytest.raises(UserError, match=r"was written with tile=null, this is \[16, 16\]"):
         predicted("skip_existing=true", "tile=[16,16]")
+    with pytest.raises(UserError, match=r"was written with fill_holes=null, this is \"Infinity\""):
+        predicted("skip_existing=true", "fill_holes=inf")
     other = write_convolution(exported.with_name("other.onnx"), -6 * np.eye(3)[:, :, None, None], CLASSES)
     with pytest.raises(UserError, match=r"was written with model=.*strongest.onnx"):
         predicted("skip_existing=true", f"model={other}")
@@ -223,6 +225,8 @@ def test_metrics_of_labels(predicted: Predict, images: Path) -> None:
     Image.fromarray(truth[:10]).save(labels / "a.png")
     with pytest.raises(UserError, match=r"a.png is 10x30 and its image 20x30"):
         predicted(f"labels={labels}", "overwrite=true")
+    assert (images.parent / "out" / "masks" / "a.png").is_file(), "a bad label costs no more than the score"
+    assert read_json(images.parent / "out" / "metrics.json")["images"] == 1
     with pytest.raises(UserError, match=r"labels=.*images/none: there is no such folder"):
         predicted(f"labels={images / 'none'}", "overwrite=true")
 

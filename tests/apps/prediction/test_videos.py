@@ -79,7 +79,7 @@ def test_of_a_video_that_ends_early_what_was_read_is_kept_and_told(predicted: Pr
     writer.release()
     content = whole.read_bytes()
     whole.write_bytes(content[: len(content) // 2])
-    with pytest.raises(UserError, match=r"1 of 1 inputs could not be predicted.*\n.*whole.avi ends early"):
+    with pytest.raises(UserError, match=r"1 of 1 inputs could not be done in whole.*\n.*whole.avi ends early"):
         predicted(f"input={whole}")
     out = tmp_path / "out"
     frames = frames_of(out / "overlay" / "whole.mp4")[0]

@@ -44,6 +44,14 @@ def test_results_below_the_input_are_no_input(tmp_path: Path) -> None:
     assert keys(find_inputs(str(tmp_path / "**/*.png"), RGB, tmp_path / "out")) == ["a", "outer/b"]
 
 
+def test_results_have_a_folder_of_their_own(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", IMAGE)
+    for given in (tmp_path, tmp_path / "*.png"):
+        with pytest.raises(UserError, match="are one folder"):
+            find_inputs(str(given), RGB, tmp_path)
+    assert keys(find_inputs(str(tmp_path / "a.png"), RGB, tmp_path)) == ["a"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [

@@ -93,7 +93,7 @@ def _numbers(stored: np.ndarray) -> np.ndarray:
         shape = "x".join(map(str, stored.shape))
         raise UserError(
             f"a mask of {shape} {stored.dtype}: expected one whole number a pixel; for colours set "
-            "dataset.mask_format=palette"
+            "dataset.mask_format=palette (of predict.py: labels_format=palette)"
         )
     return colors[..., 0].astype(np.uint8) if stored.dtype == bool else colors[..., 0]
 

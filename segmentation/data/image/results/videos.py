@@ -32,7 +32,10 @@ class VideoWriter:
         )
         if not self._writer.isOpened():
             self._temporary.unlink(missing_ok=True)
-            raise UserError(f"{path} cannot be written as a video of {size[1]}x{size[0]} pixels, {fps:g} frames/s")
+            raise UserError(
+                f"{path} cannot be written as a video of {size[1]}x{size[0]} pixels, {fps:g} frames/s: "
+                "overlay=false writes masks alone"
+            )
 
     def add(self, frame: np.ndarray) -> None:
         """RGB `[H, W, 3]` uint8 of `size`."""

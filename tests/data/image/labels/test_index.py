@@ -63,7 +63,7 @@ def test_channels_that_are_equal_are_one_number() -> None:
     ],
 )
 def test_a_mask_of_more_than_a_number_a_pixel_is_told(stored: np.ndarray, named: str) -> None:
-    with pytest.raises(UserError, match=rf"^{named}: .*mask_format=palette$"):
+    with pytest.raises(UserError, match=rf"^{named}: .*mask_format=palette .*labels_format=palette\)$"):
         IndexDecoder(THREE)(stored)
 
 
