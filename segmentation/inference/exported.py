@@ -61,6 +61,6 @@ def _metadata_of(session: Any, path: Path) -> Mapping[str, Any]:
         metadata: Any = json.loads(written[METADATA])
     except ValueError:
         metadata = None
-    if not isinstance(metadata, dict) or not metadata.keys() >= NEEDED:
+    if not isinstance(metadata, dict) or (metadata and not metadata.keys() >= NEEDED):  # a file to be measured has none
         raise UserError(f"{path} does not say what it holds as export.py writes it: export the run anew")
     return metadata

@@ -55,7 +55,7 @@ def many(tmp_path: Path, exported: Path) -> Path:
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
     until = time.monotonic() + 120
-    while not path.exists():
+    while not (path.exists() and path.stat().st_size):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < until
         time.sleep(0.02)
