@@ -68,5 +68,9 @@ def face_features(dataset: DictConfig) -> FaceFeatures:
     return features
 
 
+def preparation(dataset: DictConfig) -> Preparation:
+    return Preparation(dataset.faces_per_cluster, dataset.pixels_per_face)
+
+
 def _prepared(dataset: DictConfig, source: MeshSource) -> PreparedMeshes:
-    return PreparedMeshes(source, Preparation(dataset.faces_per_cluster, dataset.pixels_per_face))
+    return PreparedMeshes(source, preparation(dataset))

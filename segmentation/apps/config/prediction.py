@@ -6,7 +6,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from segmentation.apps.config.asking import ASKING_RULES
-from segmentation.apps.config.content import Content
+from segmentation.apps.config.content import Content, flat
 from segmentation.apps.config.faults import Rules, told_faults, unknown_keys, value_faults
 from segmentation.apps.config.values import is_below_1, is_bool, is_size, is_text, number, one_of, optional, whole
 
@@ -56,10 +56,32 @@ PREDICTION_RULES: Rules = {
 }
 OF_RUNS = {"checkpoint": "best", "weights": "ema", "device": None, "precision": None}  # and what they are unless given
 
+OF_IMAGES: Content = {  # what a run on meshes has no use for, and what it is unless given
+    **{"image_size": None, "tile": None, "overlap": 0.5, "tile_batch": "auto"},
+    "tta": {"flips": [], "rotations": [], "scales": []},
+    **{"masks": True, "colour": True, "overlay_alpha": 0.5, "contours": False, "probabilities": None},
+    **{"polygons": None, "polygon_tolerance": 0, "labels": None, "labels_format": "index"},
+    "smoothing": {"keep": 0, "cut": 0.3},
+    "crf": {
+        **{"iterations": 0, "smoothness_weight": 3.0, "smoothness_sigma": 3.0},
+        **{"appearance_weight": 10.0, "appearance_sigma": 80.0, "color_sigma": 13.0},
+    },
+    **{"thresholds": None, "otherwise": None, "opening": None, "closing": None},
+    **{"fill_holes": None, "largest": [], "min_area": None},
+}
+
 
 def faults_in_prediction(cfg: DictConfig) -> list[str]:
     """Of predict.py's options, but for those of the post-processing that depend on the classes."""
     return told_faults(cfg, _faults)
+
+
+def image_options_given(content: Content) -> list[str]:
+    """Names of those `OF_IMAGES` that are not what they are unless given."""
+    usual = flat(OF_IMAGES)
+    return [
+        name for name, value in flat({name: content[name] for name in OF_IMAGES}).items() if value != usual.get(name)
+    ]
 
 
 def _faults(content: Content) -> Iterator[str]:

@@ -1,19 +1,33 @@
 """The output folder: whose results it holds, and which of them are complete."""
 
 import json
+import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from segmentation.errors import UserError
 from segmentation.runtime.files import read_json, write_json
 
-FOLDERS = ("masks", "colour", "overlay", "probabilities", "polygons", "pseudo_labels")
+FOLDERS = ("meshes", "masks", "colour", "overlay", "probabilities", "polygons", "pseudo_labels")
 FILES = ("summary.csv", "index.html", "metrics.json")
 ABOUT, DONE = "predict.json", "predict.jsonl"
 Row = dict[str, Any]
+log = logging.getLogger("segmentation")
+
+
+class Named(Protocol):
+    """An input; results are named by its key."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def path(self) -> Path: ...
+
+
+Input = TypeVar("Input", bound=Named)
 
 
 @dataclass(frozen=True)
@@ -43,9 +57,12 @@ class OutputFolder:
             write_json(known, about)
         return cls(path, _complete(path))
 
-    def has(self, key: str, path: Path) -> bool:
-        """Whether this very input is complete, and not another file of its name."""
-        return key in self.done and self.done[key]["path"] == str(path.resolve())
+    def left(self, inputs: Sequence[Input]) -> list[Input]:
+        """Those that are not complete; another file of a complete one's name is not."""
+        left = [each for each in inputs if self.done.get(each.key, {}).get("path") != str(each.path.resolve())]
+        if len(left) < len(inputs):
+            log.info("%d of %d inputs are complete already", len(inputs) - len(left), len(inputs))
+        return left
 
     def note(self, row: Row) -> None:
         """That an input is complete: `key`, `path`, `files` (from this folder) and what a summary tells. One with a
@@ -54,6 +71,15 @@ class OutputFolder:
         with (self.path / DONE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
         self.done[row["key"]] = row
+
+    def take(self, row: Row | UserError, faults: list[str]) -> None:
+        """What came of an input, a row, or why there is none; what is wrong is told, and joins the `faults`."""
+        fault = str(row) if isinstance(row, UserError) else row.get("fault")
+        if fault is not None:
+            log.warning("%s", fault)
+            faults.append(fault)
+        if not isinstance(row, UserError):
+            self.note(row)
 
 
 def _clear(path: Path) -> None:

@@ -15,7 +15,8 @@ from segmentation.data.image.files import RGB, read_image
 from segmentation.data.image.results.videos import SUFFIX
 from segmentation.data.image.videos import VideoFile
 from segmentation.errors import UserError
-from segmentation.reports.predictions import PredictedInput, predictions_page, summary_csv
+from segmentation.reports.predictions import PICTURES, PredictedInput, predictions_page, summary_csv
+from segmentation.reports.words import Words
 from segmentation.runtime.files import write_json, write_text
 
 log = logging.getLogger("segmentation")
@@ -24,12 +25,17 @@ HEADLINES = ("mIoU", "mDice", "pixel_accuracy", "mean_accuracy", "FWIoU")
 
 
 def write_summary(
-    folder: OutputFolder, rows: Sequence[Row], classes: Classes, about: Mapping[str, Any], faults: Sequence[str]
+    folder: OutputFolder,
+    rows: Sequence[Row],
+    classes: Classes,
+    about: Mapping[str, Any],
+    faults: Sequence[str],
+    words: Words = PICTURES,
 ) -> None:
     """Of the inputs that are complete; `about` is what they were predicted with."""
     scores = _written_metrics(folder.path, rows, classes)
     inputs = [_of_row(row) for row in rows]
-    write_text(folder.path / "summary.csv", summary_csv(inputs, classes))
+    write_text(folder.path / "summary.csv", summary_csv(inputs, classes, words))
     html = predictions_page(
         f"Predictions: {folder.path.name}",
         inputs,
@@ -38,6 +44,7 @@ def write_summary(
         [(name, str(value)) for name, value in about.items() if value not in (None, False, [], {})],
         scores,
         faults,
+        words,
     )
     write_text(folder.path / "index.html", html)
 
@@ -54,10 +61,14 @@ def _written_metrics(folder: Path, rows: Sequence[Row], classes: Classes) -> dic
 
 
 def _of_row(row: Row) -> PredictedInput:
-    height, width = row["size"]
+    """A mesh has no size, its faces have areas."""
     results = {Path(name).parts[0]: name for name in row["files"] if not name.startswith("pseudo_labels/images")}
+    if "faces" in row:
+        faces, areas = np.array(row["faces"]), np.array(row["areas"])
+        return PredictedInput(row["key"], None, faces, None, row["confidence"], results, areas)
+    height, width = row["size"]
     counts = np.array(row["pixels"])
-    return PredictedInput(row["key"], (height, width), counts, row.get("frames"), row["confidence"], results=results)
+    return PredictedInput(row["key"], (height, width), counts, row.get("frames"), row["confidence"], results)
 
 
 def _thumbnail(folder: Path, each: PredictedInput) -> np.ndarray | None:

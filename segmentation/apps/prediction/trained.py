@@ -1,77 +1,53 @@
-"""The runs that predict.py asks, one or several."""
+"""Runs in predict.py: what they were trained on decides what they are asked about."""
 
 import logging
-from pathlib import Path
 
 from omegaconf import DictConfig
 
-from segmentation.apps.config.check import refuse_meshes
+from segmentation.apps.prediction.images import ImageTask
+from segmentation.apps.prediction.meshes import MeshTask
 from segmentation.apps.prediction.models import Opened, asked_size, asked_tiles
-from segmentation.apps.runs.data import difference
-from segmentation.apps.runs.opened import classes_of, load_trained, open_folder
+from segmentation.apps.prediction.runs import Runs
+from segmentation.apps.prediction.task import Task
 from segmentation.build.images import image_size
 from segmentation.build.make import plain
-from segmentation.classes import Classes
-from segmentation.data.fingerprint import fingerprint
+from segmentation.build.meshes import is_for_meshes
 from segmentation.data.image.files import PixelFormat
 from segmentation.engine.scorer import Member, TrainedScorer
 from segmentation.errors import UserError
 from segmentation.inference.augmented import views
-from segmentation.runtime.device import choose_device, choose_precision, describe_device
-from segmentation.runtime.run_folder import RunFolder
 
 log = logging.getLogger("segmentation")
 ON_GPU, ON_CPU = 8, 1  # tiles at once: on a CPU more are no faster
-Run = tuple[RunFolder, DictConfig]
 
 
-def open_runs(cfg: DictConfig) -> Opened:
-    """Those that `cfg.run` names. Raises `UserError` for what is no run, and for runs that cannot be averaged."""
-    paths = [cfg.run] if isinstance(cfg.run, str | int) else list(cfg.run)
-    runs = [open_folder(str(path)) for path in paths]
-    for _, run in runs:
-        refuse_meshes(run)
-    classes, pixels = _in_common(runs)
-    checkpoints = [folder.find_checkpoint(cfg.checkpoint) for folder, _ in runs]
-    return Opened(
-        classes,
-        pixels,
-        {
-            "run": ", ".join(str(folder.path) for folder, _ in runs),
-            "checkpoint": ", ".join(map(str, checkpoints)),
-            "file": fingerprint(checkpoints),
-        },
-        lambda: _scorer(cfg, runs, classes),
-    )
+def task_of_runs(cfg: DictConfig) -> Task:
+    """Raises `UserError` for what is no run, for runs that cannot be averaged, and for what does not go with them."""
+    runs = Runs.of(cfg)
+    for_meshes = {is_for_meshes(run.model): folder.path for folder, run in zip(runs.folders, runs.configs, strict=True)}
+    if len(for_meshes) > 1:
+        raise UserError(
+            f"{for_meshes[True]} is a run on meshes, {for_meshes[False]} on images: they cannot be averaged"
+        )
+    return MeshTask.of(cfg, runs) if True in for_meshes else ImageTask.of(cfg, open_images(cfg, runs))
 
 
-def _in_common(runs: list[Run]) -> tuple[Classes, PixelFormat]:
-    of_runs = [(classes_of(folder), _pixels(run)) for folder, run in runs]
-    classes, pixels = of_runs[0]
-    for (folder, _), (other, format_) in zip(runs[1:], of_runs[1:], strict=True):
-        if other.names != classes.names:
-            told = f"{folder.path} has other classes than {runs[0][0].path}: {difference(other, classes)}"
-            raise UserError(f"{told}; only runs with the same classes can be averaged")
-        if format_ != pixels:
-            raise UserError(f"{folder.path} is shown {format_} and {runs[0][0].path} {pixels}: they cannot be averaged")
-    return classes, pixels
+def open_images(cfg: DictConfig, runs: Runs) -> Opened:
+    """Raises `UserError` for runs on different kinds of images."""
+    formats = [PixelFormat(int(run.dataset.in_channels), run.dataset.max_value) for run in runs.configs]
+    for folder, other in zip(runs.folders[1:], formats[1:], strict=True):
+        if other != formats[0]:
+            told = f"{folder.path} is shown {other} and {runs.folders[0].path} {formats[0]}"
+            raise UserError(f"{told}: they cannot be averaged")
+    return Opened(runs.classes, formats[0], runs.identity, lambda: _scorer(cfg, runs))
 
 
-def _pixels(run: DictConfig) -> PixelFormat:
-    return PixelFormat(int(run.dataset.in_channels), run.dataset.max_value)
-
-
-def _scorer(cfg: DictConfig, runs: list[Run], classes: Classes) -> TrainedScorer:
-    trainer = runs[0][1].trainer
-    device = choose_device(cfg.device or trainer.device)
-    precision = choose_precision(cfg.precision or trainer.precision, device)
-    log.info("device: %s", describe_device(device, precision))
+def _scorer(cfg: DictConfig, runs: Runs) -> TrainedScorer:
+    device, precision = runs.device()
     members = []
-    for folder, run in runs:
-        trained = load_trained(cfg, folder, run, classes, device)
-        log.info("model: %s, epoch %d, %s weights", trained.path, trained.epoch, trained.weights)
+    for model, folder, run in zip(runs.models(device), runs.folders, runs.configs, strict=True):
         if run.augmentation.get("val"):
-            log.warning("%s: what its augmentation.val does to images is not done here", Path(folder.path))
-        members.append(Member(trained.model.eval(), asked_size(cfg, image_size(run.dataset))))
+            log.warning("%s: what its augmentation.val does to images is not done here", folder.path)
+        members.append(Member(model, asked_size(cfg, image_size(run.dataset))))
     tiles = asked_tiles(cfg, ON_GPU if device.type == "cuda" else ON_CPU)
-    return TrainedScorer(members, classes, device, precision, tiles, cfg.tile is None, views(**plain(cfg.tta)))
+    return TrainedScorer(members, runs.classes, device, precision, tiles, cfg.tile is None, views(**plain(cfg.tta)))

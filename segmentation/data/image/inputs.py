@@ -1,19 +1,15 @@
 """What there is to predict: a file, a folder with all below it, or a pattern; pictures of any size, and videos."""
 
-import os
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from glob import has_magic
-from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from segmentation.data.folders import composed
+from segmentation.data.given import keys_of, search
 from segmentation.data.image.files import SUFFIXES, TIFF, PixelFormat, Size, in_format, read_image, stored_size
 from segmentation.data.image.tiff_windows import TiffWindows
 from segmentation.data.image.videos import VIDEO_SUFFIXES, VideoFile
@@ -116,81 +112,19 @@ def find_inputs(given: str, pixels: PixelFormat, leave_out: Path | None = None) 
     Two files of one name but another suffix keep their suffixes in their keys, and so does a video beside a folder of
     its name. Raises `UserError` where there is nothing, and where `leave_out` is the very folder that is searched.
     """
-    base, files, unlisted = _search(given, None if leave_out is None else leave_out.resolve())
-    if leave_out is not None and base.resolve() == leave_out.resolve() and Path(given) not in files:
-        raise UserError(f"input={given} and output={leave_out} are one folder: give the results a folder of their own")
-    if not files and not unlisted:
-        raise UserError(
-            f"input={given} holds no picture and no video: known are {', '.join((*SUFFIXES, *VIDEO_SUFFIXES))}"
-        )
-    keys = _keys([path.relative_to(base) for path in files])
-    looked = _look_at(list(zip(keys, files, strict=True)), pixels)
+    known = (*SUFFIXES, *VIDEO_SUFFIXES)
+    given_files = search(given, known, "no picture and no video", leave_out)
+    keys = keys_of([path.relative_to(given_files.base) for path in given_files.files], takes_folder=_is_video)
+    looked = _look_at(list(zip(keys, given_files.files, strict=True)), pixels)
     return Inputs(
         tuple(found for found in looked if isinstance(found, WholePicture | WindowedPicture)),
         tuple(found for found in looked if isinstance(found, VideoFile)),
-        (*unlisted, *(found for found in looked if isinstance(found, str))),
+        (*given_files.unlisted, *(found for found in looked if isinstance(found, str))),
     )
-
-
-def _search(given: str, leave_out: Path | None) -> tuple[Path, list[Path], list[str]]:
-    """What keys begin below, the files, and the folders that cannot be read."""
-    place = Path(given)
-    if place.is_dir():
-        return (place, *_below(place, leave_out))
-    if place.exists():
-        if not _is_known(place.name):
-            known = ", ".join((*SUFFIXES, *VIDEO_SUFFIXES))
-            raise UserError(f"input={given} is no picture and no video by its name: known are {known}")
-        return place.parent, [place], []
-    if not has_magic(given):
-        raise UserError(f"input={given}: there is no such file, folder or pattern")
-    fixed = list(takewhile(lambda part: not has_magic(part), place.parts[:-1]))
-    base, pattern = Path(*fixed), str(Path(*place.parts[len(fixed) :]))
-    found = (path for path in sorted(base.glob(pattern)) if path.is_file() and _is_known(path.name))
-    return base, [path for path in found if not _is_hidden(path.relative_to(base)) and _kept(path, leave_out)], []
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def _below(folder: Path, leave_out: Path | None) -> tuple[list[Path], list[str]]:
-    files: list[Path] = []
-    faults: list[str] = []
-
-    def cannot_list(error: OSError) -> None:
-        faults.append(f"{error.filename} cannot be read ({error.strerror})")
-
-    for place, inner, names in os.walk(folder, onerror=cannot_list, followlinks=True):
-        inner[:] = sorted(
-            name for name in inner if not name.startswith(".") and Path(place, name).resolve() != leave_out
-        )
-        files += [Path(place, name) for name in sorted(names) if not name.startswith(".") and _is_known(name)]
-    return sorted(files), faults
-
-
-def _kept(path: Path, leave_out: Path | None) -> bool:
-    return leave_out is None or not path.resolve().is_relative_to(leave_out)
-
-
-def _is_known(name: str) -> bool:
-    return name.lower().endswith((*SUFFIXES, *VIDEO_SUFFIXES))
 
 
 def _is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
-
-
-def _keys(paths: Sequence[Path]) -> list[str]:
-    """Without their suffixes where that leaves them apart: from each other, and from the folder of a video's frames."""
-    names = [composed(path.as_posix()) for path in paths]
-    stems = [name.removesuffix(path.suffix) for name, path in zip(names, paths, strict=True)]
-    repeated = {stem for stem, times in Counter(stems).items() if times > 1} | set(names)
-    folders = {composed(parent.as_posix()) for path in paths for parent in path.parents}
-    return [
-        name if stem in repeated or (_is_video(path) and stem in folders) else stem
-        for name, stem, path in zip(names, stems, paths, strict=True)
-    ]
 
 
 Found = Picture | VideoFile | str

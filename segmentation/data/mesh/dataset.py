@@ -15,7 +15,7 @@ from segmentation.data.batch import Batch
 from segmentation.data.mesh.augmentation import MeshAugmentation
 from segmentation.data.mesh.clusters import grid
 from segmentation.data.mesh.features import FaceFeatures
-from segmentation.data.mesh.prepared import PreparedMeshes
+from segmentation.data.mesh.prepared import PreparedMesh, PreparedMeshes
 from segmentation.data.mesh.source import MeshSample
 from segmentation.data.sampler import Draw
 
@@ -79,24 +79,9 @@ class MeshDataset(Dataset[MeshItem]):
         sample = self.samples[draw.index]
         mesh = self.meshes.read(sample)
         rng = np.random.default_rng(draw.seed)
-        vertices, factor, mirrored, pixels = mesh.vertices, 1.0, False, mesh.pixels
-        places = grid(mesh.starts, self._chosen(len(mesh.starts) - 1, rng))
-        valid = places >= 0
-        rows = places[valid]
-        if self.augmentation is not None:
-            vertices, factor, mirrored = self.augmentation.move(vertices, rng)
-        faces = mesh.faces[rows]
-        corners = vertices[faces[:, [0, 2, 1]] if mirrored else faces]
-        sizes = valid.sum(axis=1)
-        centres = np.add.reduceat(corners.mean(axis=1), np.cumsum(sizes) - sizes) / sizes[:, None].astype(np.float32)
-        around = mesh.around[rows] * np.float32(factor)
-        features = self.features(corners, centres.repeat(sizes, axis=0), around, mesh.extra[rows])
-        pixels = mesh.pixels[rows]
-        if self.augmentation is not None:
-            pixels = self.augmentation.recolor(pixels, rng)
-        labels, areas, counts = mesh.labels[rows], mesh.areas[rows], mesh.counts[rows]
+        chosen = self._chosen(len(mesh.starts) - 1, rng)
         ignore_index = self.meshes.source.classes.ignore_index
-        return MeshItem(valid, features, centres, labels, areas, pixels, counts, sample.key, ignore_index)
+        return item_of(mesh, chosen, self.features, sample.key, ignore_index, self.augmentation, rng)
 
     def _chosen(self, clusters: int, rng: np.random.Generator) -> np.ndarray:
         """In their order, which is that of proximity."""
@@ -121,6 +106,41 @@ class MeshDataset(Dataset[MeshItem]):
         return [
             index for index, count in enumerate(self._clusters) for _ in range(1 if most is None else -(-count // most))
         ]
+
+
+def item_of(
+    mesh: PreparedMesh,
+    chosen: np.ndarray,
+    features: FaceFeatures,
+    key: str,
+    ignore_index: int,
+    augmentation: MeshAugmentation | None,
+    rng: np.random.Generator,
+) -> MeshItem:
+    """The `chosen` clusters of a mesh."""
+    vertices, factor, mirrored = mesh.vertices, 1.0, False
+    places = grid(mesh.starts, chosen)
+    valid = places >= 0
+    rows = places[valid]
+    if augmentation is not None:
+        vertices, factor, mirrored = augmentation.move(vertices, rng)
+    faces = mesh.faces[rows]
+    corners = vertices[faces[:, [0, 2, 1]] if mirrored else faces]
+    sizes = valid.sum(axis=1)
+    centres = np.add.reduceat(corners.mean(axis=1), np.cumsum(sizes) - sizes) / sizes[:, None].astype(np.float32)
+    around = mesh.around[rows] * np.float32(factor)
+    described = features(corners, centres.repeat(sizes, axis=0), around, mesh.extra[rows])
+    pixels = mesh.pixels[rows]
+    if augmentation is not None:
+        pixels = augmentation.recolor(pixels, rng)
+    labels, areas, counts = mesh.labels[rows], mesh.areas[rows], mesh.counts[rows]
+    return MeshItem(valid, described, centres, labels, areas, pixels, counts, key, ignore_index)
+
+
+def whole_item(mesh: PreparedMesh, features: FaceFeatures, key: str, ignore_index: int) -> MeshItem:
+    """As evaluation has it: all clusters, so that its faces are those of `mesh`, in their order."""
+    every = np.arange(len(mesh.starts) - 1)
+    return item_of(mesh, every, features, key, ignore_index, None, np.random.default_rng(0))
 
 
 def collate(items: Sequence[MeshItem]) -> Batch:

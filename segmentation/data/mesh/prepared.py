@@ -60,7 +60,11 @@ class PreparedMesh(NamedTuple):
 
 def prepare_mesh(source: MeshSource, sample: MeshSample, preparation: Preparation) -> PreparedMesh:
     """Raises `UserError` naming the file that cannot be used."""
-    mesh = source.read(sample)
+    return prepare(source.read(sample), source, sample, preparation)
+
+
+def prepare(mesh: Mesh, source: MeshSource, sample: MeshSample, preparation: Preparation) -> PreparedMesh:
+    """Of a mesh as `source` read it. Raises `UserError` for pixels or texture images that cannot be used."""
     pixels, counts = _pixels(source, sample, mesh, preparation.pixels_per_face)
     corners = mesh.vertices[mesh.faces]
     face_areas = areas(corners)
@@ -73,7 +77,7 @@ def prepare_mesh(source: MeshSource, sample: MeshSample, preparation: Preparatio
         vertices=(mesh.vertices - middle).astype(np.float32),
         faces=mesh.faces[order],
         labels=mesh.labels[order],
-        areas=np.rint(face_areas[order] * MM2).astype(np.int64),
+        areas=in_mm2(face_areas)[order],
         order=order,
         starts=starts,
         around=surroundings(mesh.vertices - middle, mesh.faces)[order],
@@ -82,6 +86,11 @@ def prepare_mesh(source: MeshSource, sample: MeshSample, preparation: Preparatio
         counts=counts[order],
         condition=np.array(condition(mesh.vertices, mesh.faces, face_areas)),
     )
+
+
+def in_mm2(face_areas: np.ndarray) -> np.ndarray:
+    """`[F]` int64, so that sums are exact, of areas in m2."""
+    return np.rint(face_areas * MM2).astype(np.int64)
 
 
 def _pixels(source: MeshSource, sample: MeshSample, mesh: Mesh, most: int) -> tuple[np.ndarray, np.ndarray]:
@@ -149,12 +158,16 @@ class PreparedMeshes:
         return dict(zip(("clusters", "counts", "areas", "conditions"), columns, strict=True)) | {"good": good}
 
     def _row(self, mesh: PreparedMesh) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-        classes = len(self.source.classes)
-        column = np.minimum(mesh.labels, classes)
-        counts = np.bincount(column, minlength=classes + 1)
-        by_area = np.zeros(classes + 1, np.int64)
-        np.add.at(by_area, column, mesh.areas)
+        counts, by_area = by_class(mesh.labels, mesh.areas, len(self.source.classes))
         return len(mesh.starts) - 1, counts, by_area, mesh.condition
+
+
+def by_class(labels: np.ndarray, areas: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Faces of each class, and their `areas` `[F]` (int64, mm2) together: `[C + 1]` each, what is ignored last."""
+    column = np.minimum(labels, classes)
+    of_classes = np.zeros(classes + 1, np.int64)
+    np.add.at(of_classes, column, areas)
+    return np.bincount(column, minlength=classes + 1), of_classes
 
 
 def _name(source: MeshSource, sample: MeshSample, pictures: list[Path], preparation: Preparation) -> str:
