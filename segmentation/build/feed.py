@@ -37,7 +37,8 @@ def build_feed(
     if parts["val"]:
         val = _evaluation_loader(sets.validation, kind.collate, options.val_batch_size, options.num_workers)
     pictures = _some(sets.shown, kind.collate, options.visualization_count)
-    return Feed(train, val, pictures, kind.drawing(source), sets.transform_batch, BadSamples(options.max_bad_samples))
+    draw = kind.drawing(cfg.dataset, source)
+    return Feed(train, val, pictures, draw, sets.transform_batch, BadSamples(options.max_bad_samples))
 
 
 def evaluation_loader(

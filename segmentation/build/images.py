@@ -37,7 +37,7 @@ def is_labelled(source: ImageSource) -> bool:
     return not isinstance(source.labels, NoLabels)
 
 
-def drawing(source: ImageSource) -> ImageDrawing:
+def drawing(dataset: DictConfig, source: ImageSource) -> ImageDrawing:
     return ImageDrawing(source.classes)
 
 

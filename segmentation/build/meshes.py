@@ -10,6 +10,7 @@ from segmentation.build.make import make
 from segmentation.build.sets import Parts, Sets, sample_chances
 from segmentation.data.mesh.dataset import MeshDataset
 from segmentation.data.mesh.dataset import collate as collate
+from segmentation.data.mesh.draw import MeshDrawing
 from segmentation.data.mesh.features import FaceFeatures
 from segmentation.data.mesh.prepared import Preparation, PreparedMeshes
 from segmentation.data.mesh.source import MeshSample, MeshSource
@@ -29,8 +30,8 @@ def is_labelled(source: MeshSource) -> bool:
     return source.labelled
 
 
-def drawing(source: MeshSource) -> None:
-    """There are no pictures of meshes."""
+def drawing(dataset: DictConfig, source: MeshSource) -> MeshDrawing:
+    return MeshDrawing(_prepared(dataset, source))
 
 
 def class_counts(cfg: DictConfig, source: MeshSource, samples: Sequence[MeshSample]) -> np.ndarray:

@@ -72,9 +72,7 @@ def _drawn(
     precision = choose_precision(config.trainer.precision, torch_device)
     trained = load_trained(options, folder, config, classes, torch_device)
     model = as_asked(trained.model, options, config.trainer.val_batch_size)
-    drawing = kind_of(source).drawing(source)
-    if drawing is None:
-        raise UserError(f"nothing draws what is in {source.title}")
+    drawing = kind_of(source).drawing(config.dataset, source)
     pictures: dict[str, np.ndarray] = {}
     for batch, logits in predictor(model, config, source, torch_device, precision)(_samples(source, keys)):
         pictures |= dict(drawing(batch, logits))

@@ -138,9 +138,8 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
     with explains_out_of_memory(too_large):
         if cfg.report:
             page = stem.with_name(f"{stem.name}.html")
-            write_page(
-                page, classes, summary, about, pictures_for(summary, kind_of(source).drawing(source), samples, predict)
-            )
+            drawing = kind_of(source).drawing(run.dataset, source)
+            write_page(page, classes, summary, about, pictures_for(summary, drawing, samples, predict))
             log.info("the page: %s", page)
         if cfg.label_errors:
             write_label_errors(predict, source, samples, stem)

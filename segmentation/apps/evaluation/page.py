@@ -80,15 +80,11 @@ def write_page(
     write_text(path, evaluation_page(facts))
 
 
-def pictures_for(
-    summary: Summary, drawing: Draws | None, samples: Sequence[Any], predict: Predict
-) -> dict[str, np.ndarray]:
-    """Of the samples that the page shows, by their keys, RGB `[h, w, 3]` uint8; none where nothing draws them.
+def pictures_for(summary: Summary, drawing: Draws, samples: Sequence[Any], predict: Predict) -> dict[str, np.ndarray]:
+    """Of the samples that the page shows, by their keys, RGB `[h, w, 3]` uint8.
 
     The model is asked again for them: the predictions of all would not fit into memory.
     """
-    if drawing is None:
-        return {}
     worst, best, by_class = _chosen(summary)
     places = {*worst, *best, *(place for places in by_class.values() for place in places)}
     drawn: dict[str, np.ndarray] = {}

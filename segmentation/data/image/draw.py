@@ -4,23 +4,18 @@ from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from segmentation.classes import Classes, Color
 from segmentation.data.batch import Batch
-from segmentation.data.image.legend import BACKGROUND, IGNORED, INK, MARGIN, TEXT_SIZE, Entry, entries, legend
 from segmentation.data.image.pixels import as_rgb
+from segmentation.data.legend import IGNORED, WRONG, Entry, entries
+from segmentation.data.panels import side_by_side
 from segmentation.outputs import Outputs, at_size_of, labels_from
 
-WRONG: Color = (230, 30, 30)
 OUTLINE: Color = (255, 230, 0)
-PANEL_WIDTH, GRID_PANEL_WIDTH = 400, 240
-TALLEST = 2  # of a panel's height, in widths of a column: higher pictures become narrower
-SHORTEST_SIDE = 48  # of a panel
-TITLE_WIDTH = 130
+GRID_PANEL_WIDTH = 240
 LARGEST = 2048  # pixels of a side that are looked at: panels are smaller, and aerial pictures are larger
-Panel = tuple[str, np.ndarray]
 
 
 class ImageDrawing:
@@ -40,7 +35,7 @@ class ImageDrawing:
         samples = [sample for batch in batches for sample in _samples(batch)]
         panels = [panel for key, image, target in samples for panel in ((key, image), ("", self._over(image, target)))]
         present = np.unique(np.concatenate([np.unique(target) for _, _, target in samples]))
-        return _side_by_side(panels, self._legend(present, with_errors=False), 2 * columns, GRID_PANEL_WIDTH)
+        return side_by_side(panels, self._legend(present, with_errors=False), 2 * columns, GRID_PANEL_WIDTH)
 
     def detail(self, image: np.ndarray, target: np.ndarray, labels: np.ndarray, marked: np.ndarray) -> np.ndarray:
         """Of a part of a sample image `[h, w, 3]`, truth and prediction `[h, w]` side by side, with the outline of what
@@ -53,7 +48,7 @@ class ImageDrawing:
             for title, panel in (("image", image), ("truth", truth), ("prediction", prediction))
         ]
         named = self._legend(np.union1d(target, labels), with_errors=False)
-        return _side_by_side(panels, named, width=GRID_PANEL_WIDTH)
+        return side_by_side(panels, named, width=GRID_PANEL_WIDTH)
 
     def _sample(self, image: np.ndarray, target: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         if image.shape[:2] != target.shape:
@@ -66,7 +61,7 @@ class ImageDrawing:
             panels.append(("prediction", self.classes.paint(labels)))
             panels.append((f"errors ({self._error_share(labels, target):.1%})", self._errors(image, target, labels)))
         present = np.union1d(target, target if labels is None else labels)
-        return _side_by_side(panels, self._legend(present, with_errors=labels is not None))
+        return side_by_side(panels, self._legend(present, with_errors=labels is not None))
 
     def _over(self, image: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Both at half; ignored pixels are white, or with the image they would look like a class."""
@@ -104,32 +99,3 @@ def thinned(pixels: Tensor) -> Tensor:
     """`[..., H, W]`, of sides above `LARGEST` every second row and column, every third, ..."""
     step = -(-max(pixels.shape[-2:]) // LARGEST)
     return pixels[..., ::step, ::step]
-
-
-def _side_by_side(
-    panels: Sequence[Panel], named: Sequence[Entry], columns: int | None = None, width: int = PANEL_WIDTH
-) -> np.ndarray:
-    """In rows of `columns` (None: one row) of up to `width`, each as high as its highest panel, the legend below."""
-    columns = columns or len(panels)
-    rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
-    sizes = [[_panel_size(panel.shape, width) for _, panel in row] for row in rows]
-    width = max(TITLE_WIDTH, *(size[0] for row in sizes for size in row))
-    heights = [max(size[1] for size in row) for row in sizes]
-    font = ImageFont.load_default(TEXT_SIZE)
-    total, line = MARGIN + (width + MARGIN) * columns, TEXT_SIZE + MARGIN
-    canvas = Image.new("RGB", (total, sum(line + height + MARGIN for height in heights)), BACKGROUND)
-    draw = ImageDraw.Draw(canvas)
-    top = 0
-    for row, row_sizes, height in zip(rows, sizes, heights, strict=True):
-        for place, ((title, panel), size) in enumerate(zip(row, row_sizes, strict=True)):
-            left = MARGIN + place * (width + MARGIN)
-            draw.text((left, top + 3), title, fill=INK, font=font)
-            canvas.paste(Image.fromarray(panel).resize(size, Image.Resampling.NEAREST), (left, top + line))
-        top += line + height + MARGIN
-    return np.concatenate([np.asarray(canvas), legend(named, total)])
-
-
-def _panel_size(shape: tuple[int, ...], width: int) -> tuple[int, int]:
-    """(width, height) of the panel of a picture `[h, w, 3]` in a column of this width, slivers are stretched."""
-    scale = min(width / shape[1], TALLEST * width / shape[0])
-    return max(round(shape[1] * scale), SHORTEST_SIDE), max(round(shape[0] * scale), SHORTEST_SIDE)

@@ -6,19 +6,10 @@ import torch
 
 from segmentation.classes import Classes, Color
 from segmentation.data.batch import Batch
-from segmentation.data.image.draw import (
-    LARGEST,
-    OUTLINE,
-    PANEL_WIDTH,
-    SHORTEST_SIDE,
-    TALLEST,
-    TITLE_WIDTH,
-    WRONG,
-    ImageDrawing,
-    thinned,
-)
-from segmentation.data.image.legend import BACKGROUND, IGNORED, MARGIN, TEXT_SIZE
+from segmentation.data.image.draw import LARGEST, OUTLINE, ImageDrawing, thinned
 from segmentation.data.image.pixels import as_rgb
+from segmentation.data.legend import BACKGROUND, IGNORED, MARGIN, TEXT_SIZE, WRONG
+from segmentation.data.panels import PANEL_WIDTH, SHORTEST_SIDE, TALLEST, TITLE_WIDTH
 
 CLASSES = Classes(("road", "car", "person", "plant"), ((128, 64, 128), (0, 0, 142), (220, 20, 60), (107, 142, 35)))
 ROAD, CAR, PERSON, PLANT = CLASSES.colors

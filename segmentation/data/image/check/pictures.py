@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 
 from segmentation.data.image.dataset import ImageItem, collate
-from segmentation.data.image.draw import PANEL_WIDTH, ImageDrawing
+from segmentation.data.image.draw import ImageDrawing
 from segmentation.data.image.files import read_indices
 from segmentation.data.image.pixels import as_rgb
 from segmentation.data.image.resized import resize_image
 from segmentation.data.image.source import ImageSample, ImageSource
+from segmentation.data.panels import PANEL_WIDTH
 from segmentation.errors import UserError
 
 

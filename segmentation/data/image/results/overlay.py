@@ -10,11 +10,11 @@ import numpy as np
 from segmentation.classes import Classes
 from segmentation.data.image.files import RGB, read_image
 from segmentation.data.image.inputs import Picture
-from segmentation.data.image.legend import entries, legend
 from segmentation.data.image.pixels import as_rgb
 from segmentation.data.image.results.strips import ROWS, Strips
 from segmentation.data.image.results.videos import SUFFIX as VIDEO_SUFFIX
 from segmentation.data.image.videos import VideoFile
+from segmentation.data.legend import entries, legend
 from segmentation.runtime.files import write_atomically
 
 LARGEST = 4096  # pixels of a side of a large picture's overlay

@@ -9,11 +9,11 @@ from PIL import Image
 from segmentation.data.image import inputs
 from segmentation.data.image.files import PixelFormat
 from segmentation.data.image.inputs import find_inputs
-from segmentation.data.image.legend import BACKGROUND, legend
 from segmentation.data.image.results import overlay
 from segmentation.data.image.results.overlay import Overlay, reduced, thumbnail, write_overlay
 from segmentation.data.image.results.strips import Strips
 from segmentation.data.image.results.videos import VideoWriter
+from segmentation.data.legend import BACKGROUND, legend
 from tests.data.image.david_files import CLASSES, random_ids, random_image, write_picture
 
 SIZE = (40, 60)

@@ -11,15 +11,16 @@ from segmentation.classes import Classes, Color
 BACKGROUND: Color = (250, 250, 250)
 INK: Color = (30, 30, 30)
 IGNORED: Color = (255, 255, 255)
+WRONG: Color = (230, 30, 30)
 MARGIN = 8
 TEXT_SIZE = 15
 Entry = tuple[str, Color]
 
 
-def entries(classes: Classes, present: np.ndarray) -> list[Entry]:
-    """Of the ids that are `present`, in their order; what is ignored last."""
+def entries(classes: Classes, present: np.ndarray, ignored: Color = IGNORED) -> list[Entry]:
+    """Of the ids that are `present`, in their order; what is `ignored` last."""
     named = [(classes.names[i], classes.colors[i]) for i in present if i < len(classes)]
-    return [*named, ("ignored", IGNORED)] if classes.ignore_index in present else named
+    return [*named, ("ignored", ignored)] if classes.ignore_index in present else named
 
 
 def legend(named: Sequence[Entry], width: int, text_size: int = TEXT_SIZE) -> np.ndarray:
