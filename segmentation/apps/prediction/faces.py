@@ -17,6 +17,7 @@ from segmentation.data.mesh.features import FaceFeatures, areas
 from segmentation.data.mesh.inputs import Beside, GivenMesh
 from segmentation.data.mesh.mesh import Mesh
 from segmentation.data.mesh.prepared import Preparation, by_class, in_mm2, prepare
+from segmentation.data.mesh.results.picture import write_picture
 from segmentation.data.mesh.results.ply import write_ply
 from segmentation.engine.memory import explains_out_of_memory
 from segmentation.engine.predictions import predictions
@@ -77,7 +78,7 @@ class Asked:
 @dataclass(frozen=True)
 class Meshes:
     """The mean of the probabilities that the `members` give, written to `folder`. `post` asks for `sure` faces where
-    there are to be pseudo-labels.
+    there are to be pseudo-labels. `pictures`: whether meshes are drawn too.
     """
 
     members: Sequence[MeshMember]
@@ -86,6 +87,7 @@ class Meshes:
     precision: Precision
     post: PostProcessing
     folder: Path
+    pictures: bool
 
     def read(self, given: GivenMesh) -> Read:
         return Read(given, [member.read(given, self.classes) for member in self.members])
@@ -129,6 +131,9 @@ class Meshes:
         mesh, key = asked.mesh, asked.given.key
         write_ply(self.folder / (name := f"meshes/{key}.ply"), mesh, labels, confidence, self.classes)
         yield name
+        if self.pictures:
+            write_picture(self.folder / (name := f"overlay/{key}.png"), mesh, labels, self.classes)
+            yield name
         if sure is not None:
             pseudo = self.post.sure_alone(labels, sure)
             write_ply(self.folder / (name := f"pseudo_labels/{key}.ply"), mesh, pseudo, confidence, self.classes)

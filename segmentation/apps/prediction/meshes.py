@@ -78,7 +78,7 @@ class MeshTask:
             MeshMember(model, _beside(run.dataset), preparation(run.dataset), face_features(run.dataset))
             for model, run in models
         ]
-        way = Meshes(members, self.runs.classes, device, precision, self.post, folder.path)
+        way = Meshes(members, self.runs.classes, device, precision, self.post, folder.path, self.cfg.overlay)
         with progress_bar("predicting", len(left)) as bar:
             progress = Progress(bar, "meshes")
             with closing(overlapped(left, way.read, way.ask, way.write, self.cfg.threads)) as rows:

@@ -99,7 +99,10 @@ def test_the_labels_of_the_input_do_not_matter(predicted: PredictMeshes, boxes: 
 
 
 def test_a_folder_of_results_tells_of_all(predicted: PredictMeshes, boxes: Path) -> None:
-    out = predicted(f"input={boxes}")
+    out = predicted(f"input={boxes}", "overlay=true")
+    assert {str(path.relative_to(out)) for path in out.rglob("*.png")} == {
+        f"overlay/{key}.png" for key in ("train/0", "val/1", "val/2")
+    }
     assert sorted(name for name in files_in(out) if name.endswith(".ply")) == [
         f"meshes/{key}.ply" for key in ("train/0", "val/1", "val/2")
     ]
@@ -114,6 +117,7 @@ def test_a_folder_of_results_tells_of_all(predicted: PredictMeshes, boxes: Path)
         assert float(row[f"share_by_area/side{number}"]) == pytest.approx(by_area, abs=1e-6)
     page = (out / "index.html").read_text()
     assert "share of area" in page
+    assert page.count("data:image/") == 3
     assert "pixels" not in page
     assert not {"tile", "crf"} & read_json(out / "predict.json").keys()
 
