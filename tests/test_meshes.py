@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from segmentation.apps.config.check import faults_in
 from segmentation.apps.dataset.check import look_for_faults
 from segmentation.apps.evaluation.evaluate import evaluate_run
+from segmentation.apps.training.schedule import draw_rates
 from segmentation.apps.training.train import train
 from segmentation.build.data import build_source, build_split
 from segmentation.build.feed import build_feed
@@ -132,3 +133,12 @@ def test_what_is_for_images_alone_refuses_meshes(on_meshes: Compose, composed: C
     for asked in ("label_errors=true", "tta.flips=[horizontal]", "tile=[64,64]"):
         with pytest.raises(UserError, match="this is a run on meshes"):
             evaluated(composed, tmp_path / "run", asked)
+
+
+def test_the_schedule_of_a_run_on_meshes_has_its_steps(
+    boxes: Path, composed: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = ("dataset=mesh_folder", f"dataset.root={boxes}", "model=nomeformer", "augmentation=mesh", *SMALL_RUN)
+    with caplog.at_level("INFO"):
+        assert draw_rates(composed(*data, f"output={tmp_path / 'rates.png'}", name="schedule")).is_file()
+    assert "8 steps, 2 epochs of 4" in caplog.text, "as many as a run has"

@@ -81,6 +81,12 @@ def training_batches(
     return TrainingBatches(buckets, seed, drop_last, sample_chances(options, counts), options.multi_scale, usual_size)
 
 
+def epoch_length(cfg: DictConfig, source: ImageSource, samples: Sequence[ImageSample], options: TrainerOptions) -> int:
+    """Batches in an epoch of these training samples; nothing is read."""
+    sizes = [sample.size for sample in samples]
+    return len(training_batches(sizes, 0, replace(options, sampling="uniform"), None, None))
+
+
 def _try_batch(training: ImageDataset, batches: TrainingBatches) -> None:
     """Two samples of different sizes, if there are: what cannot be transformed or does not make a batch is told before
     the run and not in the middle of it.

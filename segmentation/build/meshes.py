@@ -48,10 +48,23 @@ def training_sets(
     meshes, features = _prepared(cfg.dataset, source), face_features(cfg.dataset)
     clusters = cfg.dataset.clusters_per_batch
     training = MeshDataset(meshes, parts["train"], features, make(cfg.augmentation), clusters)
-    bucket, chances = Bucket(training.passes(), options.batch_size), sample_chances(options, counts)
-    batches = TrainingBatches([bucket], int(cfg.seed), chances=chances)
+    batches = _training_batches(training, int(cfg.seed), options, sample_chances(options, counts))
     validation, shown = (MeshDataset(meshes, samples, features) for samples in (parts["val"], parts["train"]))
     return Sets(training, batches, validation, validation if parts["val"] else shown)
+
+
+def epoch_length(cfg: DictConfig, source: MeshSource, samples: Sequence[MeshSample], options: TrainerOptions) -> int:
+    """Batches in an epoch of these training samples, whose clusters are counted."""
+    training = MeshDataset(
+        _prepared(cfg.dataset, source), samples, face_features(cfg.dataset), None, cfg.dataset.clusters_per_batch
+    )
+    return len(_training_batches(training, 0, options, None))
+
+
+def _training_batches(
+    training: MeshDataset, seed: int, options: TrainerOptions, chances: np.ndarray | None
+) -> TrainingBatches:
+    return TrainingBatches([Bucket(training.passes(), options.batch_size)], seed, chances=chances)
 
 
 def evaluation_set(cfg: DictConfig, source: MeshSource, samples: Sequence[MeshSample]) -> MeshDataset:

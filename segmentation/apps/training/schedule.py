@@ -1,16 +1,15 @@
 """A picture of the learning rate of every group at every step, before a run is spent on it."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch.optim import Optimizer
 
-from segmentation.apps.config.check import check_config, refuse_meshes
+from segmentation.apps.config.check import check_config
 from segmentation.build.data import build_source, build_split
-from segmentation.build.images import training_batches
+from segmentation.build.kinds import kind_of
 from segmentation.build.model import build_model
 from segmentation.build.training import build_optimizer, build_options, build_schedule
 from segmentation.engine.layer_decay import describe_groups
@@ -30,16 +29,14 @@ def draw_rates(cfg: DictConfig) -> Path:
     """
     training = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in OWN])
     check_config(training)
-    refuse_meshes(training)
     source = build_source(training.dataset)
     parts = build_split(training.dataset, source)
     options = build_options(training, validates=bool(parts["val"]))
     model = build_model(training, source.classes, options, torch.device("cpu"), pretrained=False)
     optimizer = build_optimizer(training, model)
     log.info("%s", table_text("parameter groups", *describe_groups(optimizer.param_groups)))
-    sizes = [sample.size for sample in parts["train"]]
-    batches = training_batches(sizes, 0, replace(options, sampling="uniform"), None, None)
-    total_steps, steps_per_epoch = steps_in(options, len(batches))
+    batches = kind_of(source).epoch_length(training, source, parts["train"], options)
+    total_steps, steps_per_epoch = steps_in(options, batches)
     schedule = build_schedule(training, optimizer, options, total_steps, steps_per_epoch)
     rates = rates_of(optimizer, schedule, total_steps, steps_per_epoch)
     path = Path(cfg.output)
