@@ -1,4 +1,4 @@
-"""Masks of pictures and videos: python predict.py run=outputs/default/2026-01-31_12-00-00 input=PATH output=FOLDER"""
+"""Classes of pictures, videos and meshes: python predict.py run=RUN input=PATH output=FOLDER"""
 
 import hydra
 from omegaconf import DictConfig

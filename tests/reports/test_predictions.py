@@ -8,13 +8,14 @@ import pytest
 
 from segmentation.classes import Classes
 from segmentation.reports import predictions
-from segmentation.reports.predictions import PredictedInput, predictions_page, summary_csv
+from segmentation.reports.predictions import MESHES, PredictedInput, predictions_page, summary_csv
 from tests.reports.parsed import Parsed
 
 CLASSES = Classes(("road", "car, parked"), ((128, 64, 128), (0, 0, 142)))
 STREET = PredictedInput("sub/street", (10, 20), np.array([150, 40, 10]), None, 0.9, {"mask": "masks/sub/street #1.png"})
 DRIVE = PredictedInput("drive", (10, 20), np.array([600, 0, 0]), 3, 0.5, {"overlay": "overlay/drive.mp4"})
 UNKNOWN = PredictedInput("unknown", (1, 1), np.array([0, 0, 1]))
+HOUSE = PredictedInput("house", None, np.array([3000, 1000, 0]), None, 0.9, areas=np.array([1_000_000, 3_000_000, 0]))
 INPUTS = (STREET, DRIVE, UNKNOWN)
 
 
@@ -52,6 +53,25 @@ def test_the_page_tells_what_there_is() -> None:
         "masks/sub/street%20%231.png",
         "overlay/drive.mp4",
     ]
+
+
+def test_meshes_have_shares_of_faces_and_of_area() -> None:
+    (row,) = csv.DictReader(StringIO(summary_csv([HOUSE], CLASSES, MESHES)))
+    assert row == {
+        "input": "house",
+        "faces": "4000",
+        "area_m2": "4.000000",
+        "confidence": "0.900000",
+        "share/road": "0.750000",
+        "share/car, parked": "0.250000",
+        "share/ignored": "0.000000",
+        "share_by_area/road": "0.250000",
+        "share_by_area/car, parked": "0.750000",
+        "share_by_area/ignored": "0.000000",
+    }
+    found = Parsed(predictions_page("Predictions", [HOUSE], CLASSES, some_picture, words=MESHES))
+    assert {"meshes", "over all faces", "share of faces", "share of area", "4,000", "4.0"} <= set(found.texts)
+    assert not [text for text in found.texts if "pixel" in text or text == "pictures"]
 
 
 def test_the_least_sure_are_shown_first(monkeypatch: pytest.MonkeyPatch) -> None:
