@@ -42,9 +42,8 @@ class MeshTask:
         """Raises `UserError` for options that are of images, and where there is no mesh."""
         named = image_options_given(plain(cfg))
         if named:
-            raise UserError(
-                f"{', '.join(named)}: of images, and {runs.folders[0].path} is a run on meshes: leave it out"
-            )
+            told = f"{', '.join(named)}: for images, and {runs.folders[0].path} is a run on meshes"
+            raise UserError(f"{told}; leave {'them' if len(named) > 1 else 'it'} out")
         confidence = plain(cfg)["confidence"] if cfg.pseudo_labels else None
         post = post_processing({"confidence": confidence}, runs.classes)
         given = find_meshes(cfg.input, leave_out=Path(cfg.output))

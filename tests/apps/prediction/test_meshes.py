@@ -199,7 +199,9 @@ def confidence_of(out: Path) -> np.ndarray:
 
 
 def test_options_of_images_are_refused_together(predicted: PredictMeshes) -> None:
-    with pytest.raises(UserError, match=r"^tile, tta.flips, crf.iterations, thresholds: of images, and .*run is a run"):
+    with pytest.raises(
+        UserError, match=r"^tile, tta.flips, crf.iterations, thresholds: for images, and .*run is a run"
+    ):
         predicted("tile=[64,64]", "tta.flips=[horizontal]", "thresholds=0.5", "crf.iterations=3")
 
 
