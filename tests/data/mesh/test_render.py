@@ -95,6 +95,21 @@ def test_a_box_is_seen_from_above() -> None:
     assert top > DARKEST
 
 
+def test_right_is_right_and_up_is_up() -> None:
+    """Parts of a wall in the x-z plane, of which all are seen from everywhere: the first of the directions counts,
+    from which x goes to the right.
+    """
+    left, right, above = (np.array([[x, 0, z], [x + 1, 0, z], [x, 0, z + 1]]) for x, z in ((0, 0), (3, 0), (0, 3)))
+    found = view_of(np.stack([left, right, above]), WIDTH).faces
+    (left_row, left_column), (right_row, right_column), (above_row, above_column) = (
+        np.argwhere(found == face).mean(axis=0) for face in range(3)
+    )
+    assert right_column > left_column + WIDTH
+    assert above_row < left_row - WIDTH / 2
+    assert above_column == pytest.approx(left_column, abs=1.5)
+    assert abs(right_row - left_row) < WIDTH / 2
+
+
 def test_both_sides_of_a_face_look_alike() -> None:
     outside, inside = view_of(BOX[TRIANGLES], WIDTH), view_of(BOX[TRIANGLES[:, ::-1]], WIDTH)
     np.testing.assert_array_equal(outside.faces, inside.faces)
