@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig
 
+from segmentation.apps.comparison.pictures import pictures_of
+from segmentation.apps.comparison.read import read_compared
 from segmentation.apps.config.check import faults_in
 from segmentation.apps.dataset.check import look_for_faults
 from segmentation.apps.evaluation.evaluate import evaluate_run
@@ -65,10 +68,23 @@ def test_a_run_on_meshes_is_complete_and_evaluation_gives_its_score(
     assert evaluated(composed, folder.path) == best
     found = json.loads((folder.evaluation / "val.json").read_text())
     assert found["images"] == 2
-    assert (folder.evaluation / "val.html").is_file()
+    assert {path.name for path in (folder.visualizations / "epoch_002").iterdir()} == {"val_4.png", "val_5.png"}
+    assert (folder.evaluation / "val.html").read_text().count("data:image/jpeg") >= 2
     faces = np.load(folder.evaluation / "val.npz", allow_pickle=False)["confusion"].sum(axis=(1, 2))
     assert faces.tolist() == [12, 12], "each face once"
     assert evaluated(composed, folder.path, "from_counts=true") == best
+
+
+def test_two_runs_are_compared_with_pictures(on_meshes: Compose, composed: Compose, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    train(on_meshes("trainer.max_steps=1", "trainer.visualization_interval=0"), one)
+    evaluated(composed, one, "report=false")
+    copytree(one, other)
+    first, second = read_compared([str(one), str(other)], "val")[0]
+    ((key, picture),) = pictures_of([(first, second, ["val/5"])], "cpu", None)[0]
+    assert key == "val/5"
+    above, below = np.split(picture, 2)
+    np.testing.assert_array_equal(above, below)
 
 
 def test_a_run_that_stops_and_goes_on_ends_equal(on_meshes: Compose, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from segmentation.apps.runs.data import locate_data, open_data
 from segmentation.apps.runs.opened import as_asked, classes_of, load_trained, open_run
 from segmentation.build.kinds import kind_of
 from segmentation.build.predictor import predictor
-from segmentation.data.image.source import ImageSample, ImageSource
+from segmentation.build.sets import Source
 from segmentation.engine.memory import advice_for_evaluation, explains_out_of_memory
 from segmentation.errors import UserError
 from segmentation.runtime.console import progress_bar
@@ -88,7 +88,7 @@ def options_of(run: ComparedRun, device: str | None, root: str | None) -> DictCo
     return OmegaConf.create({**choices, **own, "batch_size": 1, "num_workers": 0})
 
 
-def _samples(source: ImageSource, keys: Sequence[str]) -> list[ImageSample]:
+def _samples(source: Source, keys: Sequence[str]) -> list[Any]:
     by_key = {sample.key: sample for sample in source.samples}
     missing = [key for key in keys if key not in by_key]
     if missing:

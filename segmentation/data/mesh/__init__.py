@@ -1,1 +1,1 @@
-"""Triangle meshes with a class for each face: reading, clustering, augmenting and batching."""
+"""Triangle meshes with a class for each face: reading, clustering, augmenting, batching and drawing."""

@@ -24,9 +24,8 @@ class MeshDrawing:
         self._samples = {sample.key: sample for sample in meshes.samples}
 
     def __call__(self, batch: Batch, outputs: Outputs | None = None) -> Iterator[tuple[str, np.ndarray]]:
-        """(key, RGB picture `[h, w, 3]` uint8) of each sample; without `outputs` the truth alone is shown.
-
-        Of what training draws at random there are only some clusters: those are left out.
+        """(key, RGB picture `[h, w, 3]` uint8) of each sample, as it is in its files; without `outputs` the truth
+        alone is shown. Samples that have only some of the clusters, as in training, are left out.
         """
         labels = None if outputs is None else labels_from(outputs).cpu().numpy()
         masks, targets = batch.inputs.mask.cpu().numpy(), batch.target.cpu().numpy()
@@ -44,8 +43,11 @@ class MeshDrawing:
             scored = target != self.classes.ignore_index
             wrong = scored & (labels != target)
             errors = np.select([wrong[:, None], scored[:, None]], [WRONG, PLAIN], IGNORED)
-            share = wrong.sum() / max(scored.sum(), 1)
-            colored += [("prediction", self.classes.paint(labels)), (f"errors ({share:.1%} of the faces)", errors)]
+            shares = [(wrong * each).sum() / max((scored * each).sum(), 1) for each in (np.int64(1), mesh.areas)]
+            colored += [
+                ("prediction", self.classes.paint(labels)),
+                ("errors ({:.1%} of the faces, {:.1%} of the area)".format(*shares), errors),
+            ]
             named.append(("wrong", WRONG))
         return side_by_side([(title, view.painted(colors, BACKGROUND)) for title, colors in colored], named)
 

@@ -9,14 +9,14 @@ import numpy as np
 from segmentation.classes import Color
 
 AZIMUTHS = tuple(radians(degrees) for degrees in range(-65, 295, 45))  # of the camera, from x towards y
-ELEVATION = radians(30)  # of the camera, above the ground
+ELEVATION = radians(25)  # of the camera, above the ground
 LIGHT = np.array([-0.35, 0.45, 0.82])  # where it comes from: to the right, up, towards the camera; of unit length
 DARKEST = 0.6  # what is left of a colour that sees no light
 FINER = 2  # pixels across that are averaged into one
 MARGIN = 0.02  # of the width, on each side
 LOWEST, HIGHEST = 0.5, 1.0  # of a picture, in its widths
 DEPTHS = 2**20  # that are told apart, from the nearest to the farthest
-GLANCE = 128  # pixels, the width of a picture for choosing from where to look
+GLANCE = 64  # pixels, the width of a picture for choosing from where to look
 SMALLEST = 1e-9  # extent: of a mesh that is seen as a line or a point
 AT_ONCE = 4096  # rows of faces
 NOTHING = np.iinfo(np.int64).max
@@ -93,16 +93,13 @@ def _fill(nearest: np.ndarray, corners: np.ndarray, face: np.ndarray, row: np.nd
     crossed = (start[..., 1] <= y) & (y < end[..., 1])  # two edges of each face
     start, end = start[crossed], end[crossed]
     share = (np.repeat(y[:, 0], 2) - start[:, 1]) / (end[:, 1] - start[:, 1])
-    ends = (start + share[:, None] * (end - start))[:, ::2].reshape(
-        -1, 2, 2
-    )  # x and depth where the row enters and leaves
-    swap = ends[:, 0, 0] > ends[:, 1, 0]
-    ends[swap] = ends[swap, ::-1]
-    (left, near), (right, far) = ends.transpose(1, 2, 0)
-    run, column = _middles(left, right)
-    share = (column + 0.5 - left[run]) / (right - left)[run]
-    depth = (near[run] + share * (far - near)[run]) * DEPTHS
-    np.minimum.at(nearest, row[run] * width + column, (depth.astype(np.int64) << 32) | face[run])
+    x, depth = (start + share[:, None] * (end - start))[:, ::2].T.reshape(2, -1, 2)
+    swap = x[:, 0] > x[:, 1]
+    x[swap], depth[swap] = x[swap, ::-1], depth[swap, ::-1]
+    run, column = _middles(x[:, 0], x[:, 1])  # from where the row enters a face to where it leaves it
+    share = (column + 0.5 - x[run, 0]) / (x[:, 1] - x[:, 0])[run]
+    there = (depth[run, 0] + share * (depth[:, 1] - depth[:, 0])[run]) * DEPTHS
+    np.minimum.at(nearest, row[run] * width + column, (there.astype(np.int64) << 32) | face[run])
 
 
 def _middles(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
