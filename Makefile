@@ -52,7 +52,7 @@ train: $(VENV)/.installed
 evaluate: $(VENV)/.installed  ## of RUN, by default the newest
 	$(BIN)/python evaluate.py run=$(RUN) $(ARGS)
 
-predict: $(VENV)/.installed  ## masks by RUN, by default the newest: make predict INPUT=FILE|FOLDER|VIDEO OUTPUT=FOLDER ARGS="tile=[512,512]"
+predict: $(VENV)/.installed  ## masks by RUN, by default the newest: make predict INPUT=FILE|FOLDER|VIDEO|MESH OUTPUT=FOLDER ARGS="tile=[512,512]"
 	$(BIN)/python predict.py run=$(RUN) "input=$(INPUT)" "output=$(OUTPUT)" $(ARGS)
 
 export: $(VENV)/.installed-dev  ## RUN, by default the newest, as one proven file: make export RUN=RUN ARGS="format=onnx package=true"

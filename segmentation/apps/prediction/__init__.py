@@ -1,1 +1,1 @@
-"""predict.py: from pictures to masks, with reading, the model and writing at the same time."""
+"""predict.py: from pictures and meshes to classes, with reading, the model and writing at the same time."""

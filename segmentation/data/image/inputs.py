@@ -105,12 +105,11 @@ class Inputs:
 
 
 def find_inputs(given: str, pixels: PixelFormat, leave_out: Path | None = None) -> Inputs:
-    """Everything below a folder, what fits a pattern (`DATA/**/*.png`), or one file. Nothing hidden is looked at, nor
-    what is in the folder `leave_out`: where results go may be below the input. Only headers are read, so that a picture
-    may yet turn out to be damaged.
+    """Pictures and videos, found as `data.given.search` says. Only headers are read, so that a picture may yet turn out
+    to be damaged.
 
     Two files of one name but another suffix keep their suffixes in their keys, and so does a video beside a folder of
-    its name. Raises `UserError` where there is nothing, and where `leave_out` is the very folder that is searched.
+    its name. Raises `UserError` as the search does.
     """
     known = (*SUFFIXES, *VIDEO_SUFFIXES)
     given_files = search(given, known, "no picture and no video", leave_out)
