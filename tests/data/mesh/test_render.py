@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from math import pi
 
 import numpy as np
@@ -12,7 +13,7 @@ WIDTH = 60
 EDGE = FINER * WIDTH * MARGIN  # pixels
 
 
-def flat(points: list[tuple[float, float]], depth: float = 0.5) -> list[tuple[float, float, float]]:
+def flat(points: Sequence[tuple[float, float]], depth: float = 0.5) -> list[tuple[float, float, float]]:
     return [(x, y, depth) for x, y in points]
 
 
@@ -64,8 +65,8 @@ def test_neighbours_leave_no_gap_and_do_not_overlap() -> None:
     once = np.append(points, np.full((len(points), 1), 0.5), axis=1)[Delaunay(points).simplices]
     found = nearest_faces(once, (20, 20))
     assert (found >= 0).all()
-    covered = sum((nearest_faces(once[[face]], (20, 20)) >= 0).astype(int) for face in range(len(once)))
-    assert (covered == 1).all()
+    covered = np.stack([nearest_faces(once[[face]], (20, 20)) >= 0 for face in range(len(once))])
+    assert (covered.sum(axis=0) == 1).all()
 
 
 def test_of_faces_at_the_same_place_the_first_is_seen() -> None:
@@ -74,9 +75,10 @@ def test_of_faces_at_the_same_place_the_first_is_seen() -> None:
 
 
 def test_faces_without_area_cover_nothing() -> None:
-    point, line, level = [(2.5, 2.5)] * 3, [(0.25, 0), (4.25, 4), (6.25, 6)], [(0, 3.5), (4, 3.5), (8, 3.5)]
-    upright = [(3.5, 0), (3.5, 4), (3.5, 8)]
-    corners = np.array([*map(flat, (point, line, level, upright)), flat([(0, 0), (8, 0), (0, 8)], 0.9)])
+    point, line, level = [(2.5, 2.5)] * 3, [(0.25, 0.0), (4.25, 4.0), (6.25, 6.0)], [(0.0, 3.5), (4.0, 3.5), (8.0, 3.5)]
+    upright = [(3.5, 0.0), (3.5, 4.0), (3.5, 8.0)]
+    behind = flat([(0, 0), (8, 0), (0, 8)], 0.9)
+    corners = np.array([*map(flat, (point, line, level, upright)), behind])
     found = nearest_faces(corners, (8, 8))
     assert set(np.unique(found)) == {-1, 4}
 
