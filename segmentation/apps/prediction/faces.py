@@ -16,7 +16,7 @@ from segmentation.data.mesh.dataset import collate, whole_item
 from segmentation.data.mesh.features import FaceFeatures, areas
 from segmentation.data.mesh.inputs import Beside, GivenMesh
 from segmentation.data.mesh.mesh import Mesh
-from segmentation.data.mesh.prepared import Preparation, by_class, in_mm2, prepare
+from segmentation.data.mesh.prepared import Preparation, counts_by_class, in_mm2, prepare
 from segmentation.data.mesh.results.picture import write_picture
 from segmentation.data.mesh.results.ply import write_ply
 from segmentation.engine.memory import explains_out_of_memory
@@ -114,7 +114,7 @@ class Meshes:
             log.warning("%s: its %d polygons became %d triangles", given.path, mesh.polygons, len(mesh))
         labels, sure = self.post.decided(asked.probabilities)
         confidence = asked.probabilities.max(axis=0)
-        by_faces, by_area = by_class(labels, in_mm2(areas(mesh.vertices[mesh.faces])), len(self.classes))
+        by_faces, by_area = counts_by_class(labels, in_mm2(areas(mesh.vertices[mesh.faces])), len(self.classes))
         return {
             "key": given.key,
             "path": str(given.path.resolve()),

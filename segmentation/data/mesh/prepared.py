@@ -77,7 +77,7 @@ def prepare(mesh: Mesh, source: MeshSource, sample: MeshSample, preparation: Pre
         vertices=(mesh.vertices - middle).astype(np.float32),
         faces=mesh.faces[order],
         labels=mesh.labels[order],
-        areas=in_mm2(face_areas)[order],
+        areas=in_mm2(face_areas[order]),
         order=order,
         starts=starts,
         around=surroundings(mesh.vertices - middle, mesh.faces)[order],
@@ -88,9 +88,19 @@ def prepare(mesh: Mesh, source: MeshSource, sample: MeshSample, preparation: Pre
     )
 
 
-def in_mm2(face_areas: np.ndarray) -> np.ndarray:
-    """`[F]` int64, so that sums are exact, of areas in m2."""
-    return np.rint(face_areas * MM2).astype(np.int64)
+def in_mm2(areas: np.ndarray) -> np.ndarray:
+    """Of areas in m2 `[F]`, int64: sums of them are exact."""
+    return np.rint(areas * MM2).astype(np.int64)
+
+
+def counts_by_class(labels: np.ndarray, areas: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """How many faces each of `classes` has, the ignored ones last, and their area: `[C + 1]` int64 each. `labels` `[F]`
+    are class ids or the ignore index, `areas` `[F]` int64.
+    """
+    column = np.minimum(labels, classes)
+    by_area = np.zeros(classes + 1, np.int64)
+    np.add.at(by_area, column, areas)
+    return np.bincount(column, minlength=classes + 1), by_area
 
 
 def _pixels(source: MeshSource, sample: MeshSample, mesh: Mesh, most: int) -> tuple[np.ndarray, np.ndarray]:
@@ -158,16 +168,8 @@ class PreparedMeshes:
         return dict(zip(("clusters", "counts", "areas", "conditions"), columns, strict=True)) | {"good": good}
 
     def _row(self, mesh: PreparedMesh) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-        counts, by_area = by_class(mesh.labels, mesh.areas, len(self.source.classes))
+        counts, by_area = counts_by_class(mesh.labels, mesh.areas, len(self.source.classes))
         return len(mesh.starts) - 1, counts, by_area, mesh.condition
-
-
-def by_class(labels: np.ndarray, areas: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Faces of each class, and their `areas` `[F]` (int64, mm2) together: `[C + 1]` each, what is ignored last."""
-    column = np.minimum(labels, classes)
-    of_classes = np.zeros(classes + 1, np.int64)
-    np.add.at(of_classes, column, areas)
-    return np.bincount(column, minlength=classes + 1), of_classes
 
 
 def _name(source: MeshSource, sample: MeshSample, pictures: list[Path], preparation: Preparation) -> str:
