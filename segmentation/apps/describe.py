@@ -10,7 +10,7 @@ from torch import nn
 from segmentation.build.data import sample_keys
 from segmentation.build.sets import Parts
 from segmentation.classes import Classes
-from segmentation.data.image.check.findings import Finding, Severity, faults_among, number
+from segmentation.data.check.findings import Finding, Severity, faults_among, number
 from segmentation.data.image.check.masks import mask_findings
 from segmentation.data.image.scan import MaskScan, scan_masks
 from segmentation.data.image.source import ImageSource

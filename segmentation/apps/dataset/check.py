@@ -15,12 +15,12 @@ from segmentation.build.class_weights import asks_for_counts
 from segmentation.build.data import build_source, build_split, sample_keys
 from segmentation.build.images import image_size
 from segmentation.build.sets import Parts
+from segmentation.data.check.findings import Example, Finding, Severity, faults_among
+from segmentation.data.check.parts import part_findings
 from segmentation.data.faults import Noted, files_of, noting_faults
 from segmentation.data.image.check.duplicates import duplicate_findings
-from segmentation.data.image.check.findings import Example, Finding, Severity, faults_among
 from segmentation.data.image.check.images import ImageScan, image_findings, scan_images
 from segmentation.data.image.check.masks import mask_findings
-from segmentation.data.image.check.parts import part_findings
 from segmentation.data.image.check.sizes import size_findings
 from segmentation.data.image.check.videos import video_findings
 from segmentation.data.image.files import Size

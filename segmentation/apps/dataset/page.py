@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from segmentation.build.sets import Parts
-from segmentation.data.image.check.findings import Example, Finding, Severity
+from segmentation.data.check.findings import Example, Finding, Severity
 from segmentation.data.image.check.pictures import file_picture, image_picture, sample_picture
 from segmentation.data.image.scan import MaskScan
 from segmentation.data.image.source import ImageSample, ImageSource

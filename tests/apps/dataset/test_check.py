@@ -16,7 +16,7 @@ from segmentation.apps.dataset.check import check, check_before_training, look_f
 from segmentation.apps.training.train import train
 from segmentation.build.data import build_source, build_split
 from segmentation.classes import Classes
-from segmentation.data.image.check.findings import Finding, Severity
+from segmentation.data.check.findings import Finding, Severity
 from segmentation.data.image.layouts.camvid import camvid
 from segmentation.data.image.scan import MaskScan
 from segmentation.data.splits import read_split
