@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig
 
 from segmentation.apps.config.check import faults_in
-from segmentation.apps.dataset.check import look_for_faults
+from segmentation.apps.dataset.augmentations import draw_augmentations
 from segmentation.apps.evaluation.evaluate import evaluate_run
 from segmentation.apps.training.train import train
 from segmentation.build.data import build_source, build_split
@@ -126,8 +126,9 @@ def test_a_mesh_that_cannot_be_used_is_told_before_a_run_begins(
 
 
 def test_what_is_for_images_alone_refuses_meshes(on_meshes: Compose, composed: Compose, tmp_path: Path) -> None:
+    options = ("output=grid.png", "count=2", f"dataset.root={tmp_path / 'boxes'}")
     with pytest.raises(UserError, match="this command is for images"):
-        look_for_faults(on_meshes())
+        draw_augmentations(composed("dataset=mesh_folder", "augmentation=mesh", *options, name="augmentations"))
     train(on_meshes("trainer.max_steps=1"), tmp_path / "run")
     for asked in ("label_errors=true", "tta.flips=[horizontal]", "tile=[64,64]"):
         with pytest.raises(UserError, match="this is a run on meshes"):

@@ -45,7 +45,7 @@ def drawing(source: MeshSource) -> None:
 
 def class_counts(cfg: DictConfig, source: MeshSource, samples: Sequence[MeshSample]) -> np.ndarray:
     """Faces of each class in each sample, `[n, C]`. Raises `UserError` with the faults of all meshes."""
-    return _prepared(cfg.dataset, source).counts_of(sample.key for sample in samples)
+    return prepared(cfg.dataset, source).counts_of(sample.key for sample in samples)
 
 
 def training_sets(
@@ -54,7 +54,7 @@ def training_sets(
     """In an epoch a mesh comes as often as it takes to see about all of its clusters; `counts` are `class_counts` of
     the training samples.
     """
-    meshes, features = _prepared(cfg.dataset, source), face_features(cfg.dataset)
+    meshes, features = prepared(cfg.dataset, source), face_features(cfg.dataset)
     clusters = cfg.dataset.clusters_per_batch
     training = MeshDataset(meshes, parts["train"], features, make(cfg.augmentation), clusters)
     chances = None
@@ -68,7 +68,7 @@ def training_sets(
 
 def evaluation_set(cfg: DictConfig, source: MeshSource, samples: Sequence[MeshSample]) -> MeshDataset:
     """All clusters of each mesh, each face once."""
-    return MeshDataset(_prepared(cfg.dataset, source), samples, face_features(cfg.dataset))
+    return MeshDataset(prepared(cfg.dataset, source), samples, face_features(cfg.dataset))
 
 
 def is_for_meshes(node: Any) -> bool:
@@ -81,5 +81,6 @@ def face_features(dataset: DictConfig) -> FaceFeatures:
     return features
 
 
-def _prepared(dataset: DictConfig, source: MeshSource) -> PreparedMeshes:
+def prepared(dataset: DictConfig, source: MeshSource) -> PreparedMeshes:
+    """Raises `UserError` with the faults of all meshes."""
     return PreparedMeshes(source, Preparation(dataset.faces_per_cluster, dataset.pixels_per_face))

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from segmentation.apps.config.check import faults_in_dataset
 from segmentation.apps.config.faults import raise_faults
-from segmentation.apps.describe import scan_and_tell
+from segmentation.apps.describe import tell_masks
 from segmentation.apps.evaluation.label_errors import write_label_errors
 from segmentation.apps.evaluation.page import pictures_for, write_page
 from segmentation.apps.evaluation.result import counts_of_val, read_result, read_summary, refuse_below, write_result
@@ -184,7 +184,7 @@ def _samples(cfg: DictConfig, run: DictConfig, source: Source, folder: RunFolder
             counts = ", ".join(f"{len(samples)} {part}" for part, samples in parts.items())
             raise UserError(f"split={cfg.split} has no samples in {source.title} ({counts}): choose another split")
         if isinstance(source, ImageSource):
-            scan_and_tell(replace(source, samples=tuple(parts[cfg.split])))
+            tell_masks(replace(source, samples=tuple(parts[cfg.split])))
     else:
         split = read_written(folder.splits, read_split)
         parts = assign(source.samples, {cfg.split: split[cfg.split]})

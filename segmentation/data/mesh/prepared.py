@@ -1,6 +1,5 @@
 """Meshes made ready for batches: clustered, measured, their textures sampled, and kept on disk."""
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from segmentation.data.faults import counted, refuse
 from segmentation.data.fingerprint import fingerprint
 from segmentation.data.kept import keep_arrays, read_arrays
 from segmentation.data.mesh.clusters import clusters
-from segmentation.data.mesh.condition import Condition, condition, told
+from segmentation.data.mesh.condition import Condition, condition
 from segmentation.data.mesh.features import areas
 from segmentation.data.mesh.formats.per_face import read_pixels
 from segmentation.data.mesh.mesh import Mesh
@@ -24,7 +23,6 @@ from segmentation.runtime.console import progress_bar
 
 VERSION = 1  # counts up when what is kept changes
 MM2 = 1e6  # in a square metre
-log = logging.getLogger("segmentation")
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def prepare_mesh(source: MeshSource, sample: MeshSample, preparation: Preparatio
         vertices=(mesh.vertices - middle).astype(np.float32),
         faces=mesh.faces[order],
         labels=mesh.labels[order],
-        areas=np.rint(face_areas[order] * MM2).astype(np.int64),
+        areas=in_mm2(face_areas[order]),
         order=order,
         starts=starts,
         around=surroundings(mesh.vertices - middle, mesh.faces)[order],
@@ -82,6 +80,21 @@ def prepare_mesh(source: MeshSource, sample: MeshSample, preparation: Preparatio
         counts=counts[order],
         condition=np.array(condition(mesh.vertices, mesh.faces, face_areas)),
     )
+
+
+def in_mm2(areas: np.ndarray) -> np.ndarray:
+    """Of areas in m2 `[F]`, int64: sums of them are exact."""
+    return np.rint(areas * MM2).astype(np.int64)
+
+
+def counts_by_class(labels: np.ndarray, areas: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """How many faces each of `classes` has, the ignored ones last, and their area: `[C + 1]` int64 each. `labels` `[F]`
+    are class ids or the ignore index, `areas` `[F]` int64.
+    """
+    column = np.minimum(labels, classes)
+    by_area = np.zeros(classes + 1, np.int64)
+    np.add.at(by_area, column, areas)
+    return np.bincount(column, minlength=classes + 1), by_area
 
 
 def _pixels(source: MeshSource, sample: MeshSample, mesh: Mesh, most: int) -> tuple[np.ndarray, np.ndarray]:
@@ -98,8 +111,8 @@ class PreparedMeshes:
     """All meshes of a source; those that are on disk already are not read again.
 
     `samples` are those that can be used; `clusters` `[n]` says how many each has, `counts` `[n, C + 1]` int64 how many
-    faces of each class, the ignored ones last, `areas` the same in mm2. Raises `UserError` with all faults of all
-    files.
+    faces of each class, the ignored ones last, `areas` the same in mm2, `conditions` what is odd about each. Raises
+    `UserError` with all faults of all files.
     """
 
     def __init__(self, source: MeshSource, preparation: Preparation) -> None:
@@ -114,7 +127,7 @@ class PreparedMeshes:
                 keep_arrays(name_of_all, kept)
         self.samples = [sample for sample, good in zip(source.samples, kept["good"], strict=True) if good]
         self.clusters, self.counts, self.areas = kept["clusters"], kept["counts"], kept["areas"]
-        log.info("%s: %s", source.title, told([Condition(*map(int, row)) for row in kept["conditions"]]))
+        self.conditions = [Condition(*row) for row in kept["conditions"].tolist()]
 
     def read(self, sample: MeshSample) -> PreparedMesh:
         """From disk; prepared anew where it is not there."""
@@ -149,11 +162,7 @@ class PreparedMeshes:
         return dict(zip(("clusters", "counts", "areas", "conditions"), columns, strict=True)) | {"good": good}
 
     def _row(self, mesh: PreparedMesh) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-        classes = len(self.source.classes)
-        column = np.minimum(mesh.labels, classes)
-        counts = np.bincount(column, minlength=classes + 1)
-        by_area = np.zeros(classes + 1, np.int64)
-        np.add.at(by_area, column, mesh.areas)
+        counts, by_area = counts_by_class(mesh.labels, mesh.areas, len(self.source.classes))
         return len(mesh.starts) - 1, counts, by_area, mesh.condition
 
 
