@@ -27,7 +27,14 @@ __all__ = [
     "with_shared",
 ]
 HAS_BOUNDARIES = False  # faces that are neighbours in a target need not be on the mesh
-SHARED = ("features", "faces_per_cluster", "clusters_per_batch", "pixels_per_face")  # of dataset, not the reader's
+GIB = 2**30
+SHARED = (
+    "features",
+    "faces_per_cluster",
+    "clusters_per_batch",
+    "pixels_per_face",
+    "cache_gb",
+)  # of dataset, not the reader's
 
 
 def with_shared(source: MeshSource, dataset: DictConfig, given: frozenset[str]) -> MeshSource:
@@ -83,4 +90,6 @@ def face_features(dataset: DictConfig) -> FaceFeatures:
 
 def prepared(dataset: DictConfig, source: MeshSource) -> PreparedMeshes:
     """Raises `UserError` with the faults of all meshes."""
-    return PreparedMeshes(source, Preparation(dataset.faces_per_cluster, dataset.pixels_per_face))
+    preparation = Preparation(dataset.faces_per_cluster, dataset.pixels_per_face)
+    limit = dataset.get("cache_gb")  # the runs of before have none
+    return PreparedMeshes(source, preparation, None if limit is None else int(limit * GIB))

@@ -160,6 +160,9 @@ def _kept(metric: SampleMetric, samples: Sequence[Any]) -> KeptCounts:
 def _choose_data(run: DictConfig, cfg: DictConfig) -> None:
     """The run's own data, wherever it lies now, or another data set, shown to the model as the run's was."""
     if "_target_" in cfg.dataset:
+        if is_for_meshes(cfg.dataset) != is_for_meshes(run.dataset):
+            kinds = ("images", "meshes") if is_for_meshes(run.dataset) else ("meshes", "images")
+            raise UserError(f"dataset._target_={cfg.dataset._target_} is for {kinds[0]}, this is a run on {kinds[1]}")
         run.dataset = OmegaConf.merge(cfg.dataset, _shown_alike(run.dataset))
     else:
         locate_data(run, cfg.dataset.root)
@@ -173,7 +176,8 @@ def _refuse_for_meshes(run: DictConfig, cfg: DictConfig) -> None:
 
 def _shown_alike(dataset: DictConfig) -> dict[str, Any]:
     """What the model and the loss of the run take for granted."""
-    return {key: dataset[key] for key in ("image_size", "ignore_index", "in_channels") if key in dataset}
+    of_images, of_meshes = ("image_size", "in_channels"), ("features", "faces_per_cluster", "pixels_per_face")
+    return {key: dataset[key] for key in ("ignore_index", *of_images, *of_meshes) if key in dataset}
 
 
 def _samples(cfg: DictConfig, run: DictConfig, source: Source, folder: RunFolder) -> list[Any]:

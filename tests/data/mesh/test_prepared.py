@@ -170,3 +170,24 @@ def test_odd_meshes_are_prepared(tmp_path: Path) -> None:
     assert sorted(mesh.order.tolist()) == list(range(17))
     assert all(np.isfinite(array).all() for array in mesh)
     assert mesh.areas[mesh.order == 14].tolist() == [0]
+
+
+def test_what_was_used_longest_ago_makes_room(source: MeshSource) -> None:
+    """Two meshes and the file of both are kept for each way to prepare them."""
+    folder = cache_folder() / "meshes"
+    for path in folder.glob("*"):
+        path.unlink()
+    for faces in (5, 4, 3):
+        PreparedMeshes(source, replace(FEW, faces_per_cluster=faces))
+        for path in folder.glob("*"):
+            os.utime(path, (1000, path.stat().st_mtime - 100))
+    oldest = sorted(folder.glob("*"), key=lambda path: path.stat().st_mtime)[:3]
+    sizes = {path: path.stat().st_size for path in folder.glob("*")}
+    PreparedMeshes(source, FEW, cache_bytes=10**9)
+    assert len(list(folder.glob("*"))) == 9
+    PreparedMeshes(source, FEW, cache_bytes=sum(sizes.values()) - 1)
+    left = set(folder.glob("*"))
+    assert len(left) == 8
+    assert set(oldest) <= left, "they are in use, and now the newest"
+    PreparedMeshes(source, FEW, cache_bytes=0)
+    assert set(folder.glob("*")) == set(oldest)
