@@ -130,7 +130,7 @@ def test_other_data_is_of_the_same_kind_and_shown_alike(
     names = "dataset.features.names=[corners,log_area]"
     train(on_meshes("trainer.max_steps=1", names), tmp_path / "run")
     with pytest.raises(UserError, match=r"demo is for images, this is a run on meshes"):
-        evaluated(composed, tmp_path / "run", "+dataset=demo", f"dataset.root={tmp_path / 'demo'}")
+        evaluated(composed, tmp_path / "run", "dataset=demo", f"dataset.root={tmp_path / 'demo'}")
     of_run = evaluated(composed, tmp_path / "run")
     other = ("dataset=mesh_folder", f"dataset.root={boxes}", "dataset.texture_dir=textures")
     assert evaluated(composed, tmp_path / "run", *other) == of_run

@@ -15,6 +15,7 @@ from segmentation.data.mesh.source import MeshSample, MeshSource
 from segmentation.data.rarity import class_balanced_chances
 from segmentation.data.sampler import Bucket, TrainingBatches
 from segmentation.engine.options import TrainerOptions
+from segmentation.runtime.device import GIB
 
 __all__ = [
     "HAS_BOUNDARIES",
@@ -27,7 +28,6 @@ __all__ = [
     "with_shared",
 ]
 HAS_BOUNDARIES = False  # faces that are neighbours in a target need not be on the mesh
-GIB = 2**30
 SHARED = (
     "features",
     "faces_per_cluster",
