@@ -36,9 +36,8 @@ def on_meshes(boxes: Path, composed: Compose) -> Compose:
 
     def make(*overrides: str) -> DictConfig:
         data = ("dataset=mesh_folder", f"dataset.root={boxes}", "dataset.texture_dir=textures")
-        usual = ("model=nomeformer", "augmentation=mesh")
-        left = [one for one in usual if not any(given.startswith(one.split("=")[0] + "=") for given in overrides)]
-        return composed(*left, *data, *SMALL_RUN, *overrides)
+        chosen = any(given.startswith("model=") for given in overrides)
+        return composed(*(() if chosen else ("model=nomeformer",)), *data, *SMALL_RUN, *overrides)
 
     return make
 
