@@ -11,8 +11,7 @@ from omegaconf import DictConfig
 
 from segmentation.apps.comparison.pictures import pictures_of
 from segmentation.apps.comparison.read import read_compared
-from segmentation.apps.config.check import faults_in
-from segmentation.apps.dataset.check import look_for_faults
+from segmentation.apps.dataset.augmentations import draw_augmentations
 from segmentation.apps.evaluation.evaluate import evaluate_run
 from segmentation.apps.training.schedule import draw_rates
 from segmentation.apps.training.train import train
@@ -122,16 +121,6 @@ def test_classes_are_balanced_by_their_faces(on_meshes: Compose, tmp_path: Path)
     assert read_json(tmp_path / "run" / "history.json")[0]["step"] == 1
 
 
-def test_kinds_that_do_not_go_together_are_told(on_meshes: Compose, composed: Compose) -> None:
-    assert faults_in(on_meshes()) == []
-    (fault,) = faults_in(composed("model=nomeformer"))
-    assert fault.startswith("model and augmentation is for meshes, dataset._target_=")
-    (fault,) = faults_in(on_meshes("augmentation=light"))
-    assert fault.startswith("dataset and model is for meshes, augmentation._target_=")
-    (fault,) = faults_in(on_meshes("trainer.device_augmentation=true"))
-    assert fault.startswith("trainer.device_augmentation=true")
-
-
 def test_a_mesh_that_cannot_be_used_is_told_before_a_run_begins(
     on_meshes: Compose, boxes: Path, tmp_path: Path
 ) -> None:
@@ -142,8 +131,9 @@ def test_a_mesh_that_cannot_be_used_is_told_before_a_run_begins(
 
 
 def test_what_is_for_images_alone_refuses_meshes(on_meshes: Compose, composed: Compose, tmp_path: Path) -> None:
+    options = ("dataset=mesh_folder", f"dataset.root={tmp_path / 'boxes'}", "model=nomeformer", "augmentation=mesh")
     with pytest.raises(UserError, match="this command is for images"):
-        look_for_faults(on_meshes())
+        draw_augmentations(composed(*options, name="augmentations"))
     train(on_meshes("trainer.max_steps=1"), tmp_path / "run")
     for asked in ("label_errors=true", "tta.flips=[horizontal]", "tile=[64,64]"):
         with pytest.raises(UserError, match="this is a run on meshes"):
@@ -153,7 +143,19 @@ def test_what_is_for_images_alone_refuses_meshes(on_meshes: Compose, composed: C
 def test_the_schedule_of_a_run_on_meshes_has_its_steps(
     boxes: Path, composed: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    data = ("dataset=mesh_folder", f"dataset.root={boxes}", "model=nomeformer", "augmentation=mesh", *SMALL_RUN)
+    data = ("dataset=mesh_folder", f"dataset.root={boxes}", "model=nomeformer", *SMALL_RUN)
     with caplog.at_level("INFO"):
         assert draw_rates(composed(*data, f"output={tmp_path / 'rates.png'}", name="schedule")).is_file()
     assert "8 steps, 2 epochs of 4" in caplog.text, "as many as a run has"
+
+
+def test_other_data_is_of_the_same_kind_and_shown_alike(
+    on_meshes: Compose, composed: Compose, boxes: Path, tmp_path: Path
+) -> None:
+    names = "dataset.features.names=[corners,log_area]"
+    train(on_meshes("trainer.max_steps=1", names), tmp_path / "run")
+    with pytest.raises(UserError, match=r"demo is for images, this is a run on meshes"):
+        evaluated(composed, tmp_path / "run", "dataset=demo", f"dataset.root={tmp_path / 'demo'}")
+    of_run = evaluated(composed, tmp_path / "run")
+    other = ("dataset=mesh_folder", f"dataset.root={boxes}", "dataset.texture_dir=textures")
+    assert evaluated(composed, tmp_path / "run", *other) == of_run

@@ -7,10 +7,9 @@ from typing import Any
 from omegaconf import DictConfig
 from torch import nn
 
-from segmentation.build.data import sample_keys
-from segmentation.build.sets import Parts
+from segmentation.build.sets import Source
 from segmentation.classes import Classes
-from segmentation.data.image.check.findings import Finding, Severity, faults_among, number
+from segmentation.data.check.findings import Finding, Severity, faults_among, number
 from segmentation.data.image.check.masks import mask_findings
 from segmentation.data.image.scan import MaskScan, scan_masks
 from segmentation.data.image.source import ImageSource
@@ -29,14 +28,9 @@ def count_pixels(source: ImageSource) -> MaskScan:
         return scan_masks(source, bar.advance)
 
 
-def scan_and_tell(source: ImageSource, parts: Parts | None = None) -> MaskScan:
-    """What the masks hold; warns of what looks wrong, and raises `UserError` with all that would spoil a run.
-
-    `parts` are the splits, in which classes may be missing.
-    """
-    scan = count_pixels(source)
-    refuse_faults(source, mask_findings(source, scan, sample_keys(parts or {})))
-    return scan
+def tell_masks(source: ImageSource) -> None:
+    """Warns of what looks wrong with the masks, and raises `UserError` with all that would spoil a run."""
+    refuse_faults(source, mask_findings(source, count_pixels(source), {}))
 
 
 def tell_findings(findings: Sequence[Finding]) -> None:
@@ -47,7 +41,7 @@ def tell_findings(findings: Sequence[Finding]) -> None:
                 log.log(level, "%s: %s", severity, finding.line())
 
 
-def refuse_faults(source: ImageSource, findings: Sequence[Finding]) -> None:
+def refuse_faults(source: Source, findings: Sequence[Finding]) -> None:
     """Tell the findings; raises one `UserError` with the faults among them."""
     faults = faults_among(findings)
     tell_findings([finding for finding in findings if finding not in faults])

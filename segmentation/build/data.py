@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from segmentation.build.kinds import DATASET_SHARED, kind_of
+from segmentation.build.kinds import kind_of, shared_options
 from segmentation.build.make import make, plain
 from segmentation.build.sets import Parts, Source
 from segmentation.data.splits import Split, assign, read_split, split_samples, write_split
@@ -16,10 +16,12 @@ def build_source(dataset: DictConfig) -> Any:
     """The samples that the configured reader finds, an `ImageSource` or its like; what every data set shares is not the
     reader's.
     """
-    reader = {key: value for key, value in plain(dataset).items() if key not in DATASET_SHARED}
+    given = plain(dataset)
+    shared = shared_options(given)
+    reader = {key: value for key, value in given.items() if key not in shared}
     source = make(reader)
-    given = frozenset(key for key, value in reader.items() if value is not None)
-    return kind_of(source).with_shared(source, dataset, given)
+    are_set = frozenset(key for key, value in reader.items() if value is not None)
+    return kind_of(source).with_shared(source, dataset, are_set)
 
 
 def build_split(dataset: DictConfig, source: Source, must_train: bool = True) -> dict[str, list[Any]]:

@@ -1,6 +1,6 @@
 """Kinds of data: what building a run asks of each, and the one place that chooses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,14 +13,7 @@ from segmentation.data.image.source import ImageSource
 from segmentation.data.mesh.source import MeshSource
 from segmentation.engine.options import TrainerOptions
 
-DATASET_SHARED = (
-    *images.SHARED,
-    *meshes.SHARED,
-    "split",
-    "split_seed",
-    "split_file",
-    "force_resplit",
-)  # what no reader takes
+SHARED = ("split", "split_seed", "split_file", "force_resplit")  # options of every data set that no reader takes
 
 
 class Kind(Protocol):
@@ -46,3 +39,9 @@ OF_SOURCE: dict[type, Kind] = {ImageSource: images, MeshSource: meshes}
 def kind_of(source: Any) -> Kind:
     """By the type of what a reader returned."""
     return OF_SOURCE[type(source)]
+
+
+def shared_options(dataset: Mapping[str, Any]) -> set[str]:
+    """Those of a node of the group dataset that are not its reader's, but of every data set of its kind."""
+    kind = meshes if meshes.is_for_meshes(dataset) else images
+    return {*SHARED, *kind.SHARED}

@@ -16,9 +16,16 @@ from segmentation.data.mesh.prepared import Preparation, PreparedMeshes
 from segmentation.data.mesh.source import MeshSample, MeshSource
 from segmentation.data.sampler import Bucket, TrainingBatches
 from segmentation.engine.options import TrainerOptions
+from segmentation.runtime.device import GIB
 
 HAS_BOUNDARIES = False  # faces that are neighbours in a target need not be on the mesh
-SHARED = ("features", "faces_per_cluster", "clusters_per_batch", "pixels_per_face")  # of dataset, not the reader's
+SHARED = (
+    "features",
+    "faces_per_cluster",
+    "clusters_per_batch",
+    "pixels_per_face",
+    "cache_gb",
+)  # of dataset, not the reader's
 
 
 def with_shared(source: MeshSource, dataset: DictConfig, given: frozenset[str]) -> MeshSource:
@@ -31,12 +38,12 @@ def is_labelled(source: MeshSource) -> bool:
 
 
 def drawing(dataset: DictConfig, source: MeshSource) -> MeshDrawing:
-    return MeshDrawing(_prepared(dataset, source))
+    return MeshDrawing(prepared(dataset, source))
 
 
 def class_counts(cfg: DictConfig, source: MeshSource, samples: Sequence[MeshSample]) -> np.ndarray:
     """Faces of each class in each sample, `[n, C]`. Raises `UserError` with the faults of all meshes."""
-    return _prepared(cfg.dataset, source).counts_of(sample.key for sample in samples)
+    return prepared(cfg.dataset, source).counts_of(sample.key for sample in samples)
 
 
 def training_sets(
@@ -45,7 +52,7 @@ def training_sets(
     """In an epoch a mesh comes as often as it takes to see about all of its clusters; `counts` are `class_counts` of
     the training samples.
     """
-    meshes, features = _prepared(cfg.dataset, source), face_features(cfg.dataset)
+    meshes, features = prepared(cfg.dataset, source), face_features(cfg.dataset)
     clusters = cfg.dataset.clusters_per_batch
     training = MeshDataset(meshes, parts["train"], features, make(cfg.augmentation), clusters)
     batches = _training_batches(training, int(cfg.seed), options, sample_chances(options, counts))
@@ -56,7 +63,7 @@ def training_sets(
 def epoch_length(cfg: DictConfig, source: MeshSource, samples: Sequence[MeshSample], options: TrainerOptions) -> int:
     """Batches in an epoch of these training samples, whose clusters are counted."""
     training = MeshDataset(
-        _prepared(cfg.dataset, source), samples, face_features(cfg.dataset), None, cfg.dataset.clusters_per_batch
+        prepared(cfg.dataset, source), samples, face_features(cfg.dataset), None, cfg.dataset.clusters_per_batch
     )
     return len(_training_batches(training, 0, options, None))
 
@@ -69,7 +76,7 @@ def _training_batches(
 
 def evaluation_set(cfg: DictConfig, source: MeshSource, samples: Sequence[MeshSample]) -> MeshDataset:
     """All clusters of each mesh, each face once."""
-    return MeshDataset(_prepared(cfg.dataset, source), samples, face_features(cfg.dataset))
+    return MeshDataset(prepared(cfg.dataset, source), samples, face_features(cfg.dataset))
 
 
 def is_for_meshes(node: Any) -> bool:
@@ -86,5 +93,6 @@ def preparation(dataset: DictConfig) -> Preparation:
     return Preparation(dataset.faces_per_cluster, dataset.pixels_per_face)
 
 
-def _prepared(dataset: DictConfig, source: MeshSource) -> PreparedMeshes:
-    return PreparedMeshes(source, preparation(dataset))
+def prepared(dataset: DictConfig, source: MeshSource) -> PreparedMeshes:
+    """Raises `UserError` with the faults of all meshes."""
+    return PreparedMeshes(source, preparation(dataset), int(dataset.cache_gb * GIB))

@@ -110,8 +110,8 @@ def open_cache(place: Place, name: str, layouts: Sequence[Layout], limit: int, a
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path, ends = folder / name, _ends(layouts)
     others = [other for other in folder.iterdir() if other != path]
-    _make_room(others, 0 if place == "ram" else all_limit - int(ends[_fitting(ends, limit)]))
-    most = min(limit, int(_free(place, folder) * USED) + _size(path))
+    make_room(others, 0 if place == "ram" else all_limit - int(ends[_fitting(ends, limit)]))
+    most = min(limit, int(_free(place, folder) * USED) + size_of(path))
     return ArrayCache(path, layouts, _fitting(ends, most), temporary=place == "ram")
 
 
@@ -127,18 +127,18 @@ def _ram_folder() -> Path:
     return shared / f"segmentation-lab-{os.getuid()}" if shared.is_dir() else Path(gettempdir()) / "segmentation-lab"
 
 
-def _make_room(files: Sequence[Path], most: int) -> None:
+def make_room(files: Sequence[Path], most: int) -> None:
     """Remove files that nobody uses, those used longest ago first, until all are at most `most` bytes together."""
-    total = sum(map(_size, files))
+    total = sum(map(size_of, files))
     for path in sorted(files, key=_last_used):
-        size = _size(path)
+        size = size_of(path)
         with suppress(FileNotFoundError):  # another process makes room as well
             if total > most and size and _is_unused(path):
                 path.unlink()
                 total -= size
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 

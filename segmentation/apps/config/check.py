@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from segmentation.apps.config.content import Content
 from segmentation.apps.config.faults import raise_faults, told_faults, unknown_keys, value_faults
 from segmentation.apps.config.keys import key_faults
+from segmentation.apps.config.kinds import kind_faults, mixed_kinds
 from segmentation.apps.config.losses import loss_faults, one_logit_faults, pairing_faults
 from segmentation.apps.config.rules import (
     CHECK_RULES,
@@ -28,7 +29,6 @@ from segmentation.apps.config.together import (
     either_or_faults,
     export_faults,
     find_lr_faults,
-    kind_faults,
     model_faults,
     monitor_faults,
     split_faults,
@@ -63,8 +63,9 @@ def check_config(cfg: DictConfig) -> None:
 
 
 def faults_in(cfg: DictConfig) -> list[str]:
-    """Of a training configuration."""
-    return told_faults(cfg, _training_faults)
+    """Of a training configuration. Of one whose model and data are of two kinds there is nothing else to say."""
+    as_given: Any = OmegaConf.to_container(cfg)
+    return list(mixed_kinds(as_given)) or told_faults(cfg, _training_faults)
 
 
 def faults_in_dataset(cfg: DictConfig) -> list[str]:

@@ -9,12 +9,12 @@ from hydra.utils import get_object
 
 from segmentation.apps.config.content import Content
 from segmentation.apps.config.faults import unknown_keys
-from segmentation.build.kinds import DATASET_SHARED
+from segmentation.build.kinds import shared_options
 from segmentation.build.training import GROUP_OPTIONS
 from segmentation.models.options import MODEL_SHARED
 
 HYDRA_KEYS = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
-READ_BY_BUILD = {"model": MODEL_SHARED, "dataset": set(DATASET_SHARED), "optimizer": set(GROUP_OPTIONS)}
+READ_BY_BUILD = {"model": MODEL_SHARED, "optimizer": set(GROUP_OPTIONS)}
 
 
 def key_faults(node: Any, path: str) -> Iterator[str]:
@@ -41,7 +41,8 @@ def _target_faults(node: Content, path: str) -> Iterator[str]:
     if hasattr(target, "faults"):  # a target that passes **options on knows what becomes of them
         yield from (f"{path}.{fault}" for fault in target.faults(node))
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        yield from unknown_keys(node, path, {*parameters, *HYDRA_KEYS, *READ_BY_BUILD.get(path, ())} - {"self"})
+        by_build = shared_options(node) if path == "dataset" else READ_BY_BUILD.get(path, set())
+        yield from unknown_keys(node, path, {*parameters, *HYDRA_KEYS, *by_build} - {"self"})
 
 
 def quietly_imported(target: str) -> Any:

@@ -10,7 +10,6 @@ from segmentation.apps.config.faults import Rules
 from segmentation.apps.config.keys import quietly_imported
 from segmentation.apps.config.losses import loss_parts
 from segmentation.apps.config.values import are_betas, are_many, are_names, is_size, number, whole
-from segmentation.build.meshes import is_for_meshes
 from segmentation.data.image.augmentation.bands import made_for_colors
 from segmentation.data.image.augmentation.device import DeviceAugmentation
 from segmentation.data.image.augmentation.options import Augmentation
@@ -41,22 +40,6 @@ def split_faults(content: Content) -> Iterator[str]:
     fractions = [share for share in split.values() if isinstance(share, float)]
     if sum(fractions) > 1 + 1e-6 and max(fractions) <= 1:
         yield f"dataset.split: the fractions add up to {sum(fractions):g}, more than 1"
-
-
-def kind_faults(content: Content) -> Iterator[str]:
-    """Model, data and augmentation are all for images, or all for meshes."""
-    groups = ("dataset", "model", "augmentation")
-    targets = {group: at(content, f"{group}._target_") for group in groups}
-    if not all(isinstance(target, str) for target in targets.values()):
-        return  # told where it is missing
-    meshes = [group for group in groups if is_for_meshes(content[group])]
-    others = [group for group in groups if group not in meshes]
-    if meshes and others:
-        names = " and ".join(f"{group}._target_={targets[group]}" for group in others)
-        yield f"{' and '.join(meshes)} is for meshes, {names} is not: give one of meshes, as augmentation=mesh"
-    for option in ("batch_by_size", "device_augmentation") if "dataset" in meshes else ():
-        if at(content, f"trainer.{option}") is True:
-            yield f"trainer.{option}=true: it is for images, meshes do without"
 
 
 def band_faults(content: Content, group: str) -> Iterator[str]:
@@ -109,7 +92,8 @@ def batch_faults(content: Content) -> Iterator[str]:
         yield "trainer.batch_size=auto: it needs batches of one size; give a number with batch_by_size or multi_scale"
     if len(scaled) > 1:
         yield "trainer.multi_scale: range and sizes are two ways to the same, leave one at null"
-    if scaled == ["range"] and not sized and not by_size:
+    has_sizes = at(content, "dataset.image_size") is not ABSENT  # only images do
+    if scaled == ["range"] and has_sizes and not sized and not by_size:
         yield "trainer.multi_scale.range: it is a factor of dataset.image_size or augmentation.crop.size, give one"
 
 

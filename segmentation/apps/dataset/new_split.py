@@ -1,17 +1,17 @@
 """New splits of a data set, as files."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from segmentation.data.image.check.images import ImageScan
-from segmentation.data.image.layouts.manifest import can_be_listed, write_manifest
-from segmentation.data.image.scan import MaskScan
-from segmentation.data.image.source import ImageSource
+from segmentation.apps.dataset.kinds import kind_of
+from segmentation.apps.dataset.seen import Seen
+from segmentation.build.sets import Source
+from segmentation.data.image.layouts.manifest import write_manifest
 from segmentation.data.splits import Deal, Split, assign, in_order, split_folds, split_groups, write_split
 from segmentation.data.stratify import holdings, stratified
 from segmentation.errors import UserError
@@ -20,19 +20,20 @@ MANIFEST = ".csv"
 log = logging.getLogger("segmentation")
 
 
-def make_splits(cfg: DictConfig, source: ImageSource, masks: MaskScan, images: ImageScan) -> list[Split]:
+def make_splits(cfg: DictConfig, seen: Seen) -> list[Split]:
     """One split in the shares of dataset.split, or one for each of `cfg.folds`, by `cfg.split_method`.
 
-    Samples of the same pixels are in one part; where that takes some out of their groups, keys are listed.
+    Samples of the same content are in one part; where that takes some out of their groups, keys are listed.
     """
+    samples = seen.source.samples
     shares: dict[str, Any] = OmegaConf.to_container(cfg.dataset.split)  # type: ignore[assignment]
     seed = int(cfg.dataset.split_seed)
-    names = [sample.key if cfg.split_method == "random" else sample.group for sample in source.samples]
+    names = [sample.key if cfg.split_method == "random" else sample.group for sample in samples]
     fixed = {name for share in shares.values() if isinstance(share, list) for name in share}
-    groups = _with_copies(names, images, fixed)
+    groups = _with_copies(names, [sample.key for sample in samples], seen.contents(), fixed)
     deal: Deal = in_order
     if cfg.split_method == "stratified":
-        deal = partial(stratified, held=holdings(groups, masks.counts[:, :-1]))
+        deal = partial(stratified, held=holdings(groups, seen.counts))
     if cfg.folds is None:
         splits = [split_groups(groups, shares, seed, deal)]
     else:
@@ -40,19 +41,21 @@ def make_splits(cfg: DictConfig, source: ImageSource, masks: MaskScan, images: I
     if groups == names:
         return splits
     keys: dict[str, list[str]] = {}
-    for sample, group in zip(source.samples, groups, strict=True):
+    for sample, group in zip(samples, groups, strict=True):
         keys.setdefault(group, []).append(sample.key)
     return [
         {part: [key for group in dealt for key in keys[group]] for part, dealt in split.items()} for split in splits
     ]
 
 
-def _with_copies(groups: Sequence[str], images: ImageScan, fixed: Collection[str]) -> list[str]:
-    """Of each sample its group, or that of the first one of the same pixels; samples of `fixed` groups keep theirs."""
+def _with_copies(
+    groups: Sequence[str], keys: Sequence[str], contents: Mapping[str, bytes], fixed: Collection[str]
+) -> list[str]:
+    """Of each sample its group, or that of the first one of the same content; samples of `fixed` groups keep theirs."""
     first: dict[bytes, str] = {}
     return [
-        group if key in images.errors or group in fixed else first.setdefault(digest.tobytes(), group)
-        for group, key, digest in zip(groups, images.keys, images.digests, strict=True)
+        group if key not in contents or group in fixed else first.setdefault(contents[key], group)
+        for group, key in zip(groups, keys, strict=True)
     ]
 
 
@@ -73,15 +76,16 @@ def refuse_existing(cfg: DictConfig) -> None:
         )
 
 
-def refuse_manifest(cfg: DictConfig, source: ImageSource) -> None:
-    """Before the work: of masks that are painted, or frames of a video file, there are no files to list."""
+def refuse_manifest(cfg: DictConfig, source: Source) -> None:
+    """Before the work: of masks that are painted, frames of a video file, or meshes there are no files to list."""
+    can_be_listed = kind_of(source).can_be_listed
     if cfg.write_split and Path(cfg.write_split).suffix.lower() == MANIFEST and not can_be_listed(source.samples):
         raise UserError(
             f"write_split={cfg.write_split}: this data has no image and mask file for each sample; give a .json"
         )
 
 
-def save_splits(cfg: DictConfig, source: ImageSource, splits: Sequence[Split]) -> None:
+def save_splits(cfg: DictConfig, source: Source, splits: Sequence[Split]) -> None:
     for path, split in zip(split_files(cfg), splits, strict=True):
         parts = assign(source.samples, split)
         if path.suffix.lower() == MANIFEST:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from segmentation.apps.config.check import faults_in_dataset
 from segmentation.apps.config.faults import raise_faults
-from segmentation.apps.describe import scan_and_tell
+from segmentation.apps.describe import tell_masks
 from segmentation.apps.evaluation.label_errors import write_label_errors
 from segmentation.apps.evaluation.page import pictures_for, write_page
 from segmentation.apps.evaluation.result import counts_of_val, read_result, read_summary, refuse_below, write_result
@@ -159,6 +159,9 @@ def _kept(metric: SampleMetric, samples: Sequence[Any]) -> KeptCounts:
 def _choose_data(run: DictConfig, cfg: DictConfig) -> None:
     """The run's own data, wherever it lies now, or another data set, shown to the model as the run's was."""
     if "_target_" in cfg.dataset:
+        if is_for_meshes(cfg.dataset) != is_for_meshes(run.dataset):
+            kinds = ("images", "meshes") if is_for_meshes(run.dataset) else ("meshes", "images")
+            raise UserError(f"dataset._target_={cfg.dataset._target_} is for {kinds[0]}, this is a run on {kinds[1]}")
         run.dataset = OmegaConf.merge(cfg.dataset, _shown_alike(run.dataset))
     else:
         locate_data(run, cfg.dataset.root)
@@ -172,7 +175,8 @@ def _refuse_for_meshes(run: DictConfig, cfg: DictConfig) -> None:
 
 def _shown_alike(dataset: DictConfig) -> dict[str, Any]:
     """What the model and the loss of the run take for granted."""
-    return {key: dataset[key] for key in ("image_size", "ignore_index", "in_channels") if key in dataset}
+    of_images, of_meshes = ("image_size", "in_channels"), ("features", "faces_per_cluster", "pixels_per_face")
+    return {key: dataset[key] for key in ("ignore_index", *of_images, *of_meshes) if key in dataset}
 
 
 def _samples(cfg: DictConfig, run: DictConfig, source: Source, folder: RunFolder) -> list[Any]:
@@ -183,7 +187,7 @@ def _samples(cfg: DictConfig, run: DictConfig, source: Source, folder: RunFolder
             counts = ", ".join(f"{len(samples)} {part}" for part, samples in parts.items())
             raise UserError(f"split={cfg.split} has no samples in {source.title} ({counts}): choose another split")
         if isinstance(source, ImageSource):
-            scan_and_tell(replace(source, samples=tuple(parts[cfg.split])))
+            tell_masks(replace(source, samples=tuple(parts[cfg.split])))
     else:
         split = read_written(folder.splits, read_split)
         parts = assign(source.samples, {cfg.split: split[cfg.split]})

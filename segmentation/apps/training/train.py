@@ -24,7 +24,6 @@ from segmentation.build.kinds import kind_of
 from segmentation.build.model import build_loss, build_model
 from segmentation.build.sets import Source
 from segmentation.build.training import build_options, build_state
-from segmentation.data.image.source import ImageSource
 from segmentation.data.sampler import TrainingBatches
 from segmentation.data.splits import Split, write_split
 from segmentation.engine.freeze import encoder_of
@@ -73,8 +72,7 @@ def _train(cfg: DictConfig, folder: RunFolder, until_the_end: ExitStack) -> floa
     adopt_classes(cfg, source)
     parts = split_of(resumed, source) if resumed else build_split(cfg.dataset, source)
     tell_split(source, sample_keys(parts))
-    if isinstance(source, ImageSource):  # meshes are looked at when they are prepared
-        check_before_training(cfg, source, parts, resumes=resumed is not None)
+    check_before_training(cfg, source, parts, resumes=resumed is not None)
     counts = kind_of(source).class_counts(cfg, source, parts["train"]) if asks_for_counts(cfg) else None
     fill_class_weights(cfg.loss, counts)
     tell_class_weights(cfg.loss, source.classes)

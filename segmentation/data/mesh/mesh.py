@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+WIDEST = 1e6  # m across: the area of a face of a wider mesh is beyond what is counted in mm2
+
 
 @dataclass(frozen=True)
 class Polygons:
@@ -69,6 +71,8 @@ class Mesh:
         if wrong.any():
             first = int(np.flatnonzero(wrong)[0])
             yield f"{wrong.sum()} vertices are not finite, the first is number {first}: expected x, y and z in metres"
+        elif np.ptp(self.vertices, axis=0).max() > WIDEST:
+            yield f"it is {np.ptp(self.vertices, axis=0).max():.3g} m across: expected x, y and z in metres"
         outside = ((self.faces < 0) | (self.faces >= len(self.vertices))).any(axis=1)
         if outside.any():
             first = int(self.polygon[np.flatnonzero(outside)[0]])

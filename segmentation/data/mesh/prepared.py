@@ -1,6 +1,5 @@
 """Meshes made ready for batches: clustered, measured, their textures sampled, and kept on disk."""
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ import numpy as np
 
 from segmentation.data.faults import counted, refuse
 from segmentation.data.fingerprint import fingerprint
-from segmentation.data.kept import keep_arrays, read_arrays
+from segmentation.data.kept import keep_arrays, keep_within, read_arrays
 from segmentation.data.mesh.clusters import clusters
-from segmentation.data.mesh.condition import Condition, condition, told
+from segmentation.data.mesh.condition import Condition, condition
 from segmentation.data.mesh.features import areas
 from segmentation.data.mesh.formats.per_face import read_pixels
 from segmentation.data.mesh.mesh import Mesh
@@ -24,7 +23,7 @@ from segmentation.runtime.console import progress_bar
 
 VERSION = 1  # counts up when what is kept changes
 MM2 = 1e6  # in a square metre
-log = logging.getLogger("segmentation")
+FOLDER = "meshes"  # of what is kept
 
 
 @dataclass(frozen=True)
@@ -117,23 +116,26 @@ class PreparedMeshes:
     """All meshes of a source; those that are on disk already are not read again.
 
     `samples` are those that can be used; `clusters` `[n]` says how many each has, `counts` `[n, C + 1]` int64 how many
-    faces of each class, the ignored ones last, `areas` the same in mm2. Raises `UserError` with all faults of all
-    files.
+    faces of each class, the ignored ones last, `areas` the same in mm2, `conditions` what is odd about each. On
+    disk, all that was ever prepared takes `cache_bytes` at most, or what this source needs; None: any. Raises
+    `UserError` with all faults of all files.
     """
 
-    def __init__(self, source: MeshSource, preparation: Preparation) -> None:
+    def __init__(self, source: MeshSource, preparation: Preparation, cache_bytes: int | None = None) -> None:
         self.source, self.preparation = source, preparation
         pictures = source.pictures() if preparation.pixels_per_face else []
         self._names = {sample.key: _name(source, sample, pictures, preparation) for sample in source.samples}
-        name_of_all = f"meshes/all-{fingerprint((), *self._names.values())}"
+        name_of_all = f"{FOLDER}/all-{fingerprint((), *self._names.values())}"
         kept = read_arrays(name_of_all)
         if kept is None:
             kept = self._look_at_all()
             if kept["good"].all():  # faults may be of the moment
                 keep_arrays(name_of_all, kept)
+        if cache_bytes is not None:
+            keep_within(FOLDER, (name_of_all, *self._names.values()), cache_bytes)
         self.samples = [sample for sample, good in zip(source.samples, kept["good"], strict=True) if good]
         self.clusters, self.counts, self.areas = kept["clusters"], kept["counts"], kept["areas"]
-        log.info("%s: %s", source.title, told([Condition(*map(int, row)) for row in kept["conditions"]]))
+        self.conditions = [Condition(*row) for row in kept["conditions"].tolist()]
 
     def read(self, sample: MeshSample) -> PreparedMesh:
         """From disk; prepared anew where it is not there."""
@@ -177,4 +179,4 @@ def _name(source: MeshSource, sample: MeshSample, pictures: list[Path], preparat
     labels = (len(source.classes), source.classes.ignore_index, source.label_ids, source.labelled)
     wanted = (sample.mesh, sample.labels, sample.pixels, sample.extra)
     files = [*source.files(sample), *pictures]
-    return f"meshes/{fingerprint(files, wanted, labels, source.extra_names, source.textures, preparation, VERSION)}"
+    return f"{FOLDER}/{fingerprint(files, wanted, labels, source.extra_names, source.textures, preparation, VERSION)}"

@@ -63,15 +63,22 @@ class MeshSource:
 
     def texture_files(self, sample: MeshSample, mesh: Mesh) -> list[Path]:
         """Of all images that the mesh names. Raises `UserError` with those that are not there."""
-        places = [place for place in (self.textures, sample.mesh.parent) if place is not None]
-        found = [next((place / name for place in places if (place / name).is_file()), None) for name in mesh.images]
+        found = [self.texture_file(sample, name) for name in mesh.images]
         missing = [name for name, path in zip(mesh.images, found, strict=True) if path is None]
         if missing:
             raise UserError(
-                f"{sample.mesh} names {len(missing)} texture images that are not in {' or '.join(map(str, places))}: "
-                f"{', '.join(missing[:3])}"
+                f"{sample.mesh} names {len(missing)} texture images that are not in "
+                f"{' or '.join(map(str, self._texture_folders(sample)))}: {', '.join(missing[:3])}"
             )
         return [path for path in found if path is not None]
+
+    def texture_file(self, sample: MeshSample, name: str) -> Path | None:
+        """Of an image that the mesh names; None where there is none."""
+        places = (folder / name for folder in self._texture_folders(sample))
+        return next((place for place in places if place.is_file()), None)
+
+    def _texture_folders(self, sample: MeshSample) -> list[Path]:
+        return [place for place in (self.textures, sample.mesh.parent) if place is not None]
 
     def files(self, sample: MeshSample) -> list[Path]:
         """What the sample, less its texture images, is read from: when one changes, what was made of it is out of

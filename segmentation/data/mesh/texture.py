@@ -41,7 +41,7 @@ def read_texture(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as picture:
             return np.asarray(picture.convert("RGB"))
-    except OSError as error:
+    except (OSError, SyntaxError, ValueError) as error:  # of a damaged PNG Pillow says the second
         raise UserError(f"the texture image {path} cannot be read ({' '.join(str(error).split())})") from error
 
 

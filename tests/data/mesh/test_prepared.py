@@ -1,4 +1,3 @@
-import logging
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -52,8 +51,7 @@ def test_a_box_by_hand(source: MeshSource) -> None:
     np.testing.assert_array_equal(mesh.pixels[:, 0], np.where(IMAGE[mesh.order, None] == 0, 77, [[0, 0, 0]]))
 
 
-def test_all_of_them_are_counted(source: MeshSource, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "segmentation")
+def test_all_of_them_are_counted(source: MeshSource) -> None:
     meshes = PreparedMeshes(source, FEW)
     assert meshes.clusters.tolist() == [3, 3]
     assert meshes.counts.tolist() == [[2, 1, 2, 2, 2, 2, 1]] * 2
@@ -61,7 +59,7 @@ def test_all_of_them_are_counted(source: MeshSource, caplog: pytest.LogCaptureFi
         meshes.areas.tolist() == [[8_000_000, 4_000_000, 12_000_000, 6_000_000, 12_000_000, 6_000_000, 4_000_000]] * 2
     )
     assert meshes.counts_of(["two"]).tolist() == [[2, 1, 2, 2, 2, 2]]
-    assert "24 faces in 2 parts" in caplog.text
+    assert [(odd.faces, odd.parts) for odd in meshes.conditions] == [(12, 1)] * 2
 
 
 def test_what_is_kept_is_not_made_again(source: MeshSource) -> None:
@@ -172,3 +170,24 @@ def test_odd_meshes_are_prepared(tmp_path: Path) -> None:
     assert sorted(mesh.order.tolist()) == list(range(17))
     assert all(np.isfinite(array).all() for array in mesh)
     assert mesh.areas[mesh.order == 14].tolist() == [0]
+
+
+def test_what_was_used_longest_ago_makes_room(source: MeshSource) -> None:
+    """Two meshes and the file of both are kept for each way to prepare them."""
+    folder = cache_folder() / "meshes"
+    for path in folder.glob("*"):
+        path.unlink()
+    for faces in (5, 4, 3):
+        PreparedMeshes(source, replace(FEW, faces_per_cluster=faces))
+        for path in folder.glob("*"):
+            os.utime(path, (1000, path.stat().st_mtime - 100))
+    oldest = sorted(folder.glob("*"), key=lambda path: path.stat().st_mtime)[:3]
+    sizes = {path: path.stat().st_size for path in folder.glob("*")}
+    PreparedMeshes(source, FEW, cache_bytes=10**9)
+    assert len(list(folder.glob("*"))) == 9
+    PreparedMeshes(source, FEW, cache_bytes=sum(sizes.values()) - 1)
+    left = set(folder.glob("*"))
+    assert len(left) == 8
+    assert set(oldest) <= left, "they are in use, and now the newest"
+    PreparedMeshes(source, FEW, cache_bytes=0)
+    assert set(folder.glob("*")) == set(oldest)

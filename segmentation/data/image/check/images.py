@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from segmentation.data.check.findings import Example, Finding, Severity, number
 from segmentation.data.fingerprint import fingerprint
-from segmentation.data.image.check.findings import Example, Finding, Severity, number
 from segmentation.data.image.check.intact import check_sums
 from segmentation.data.image.files import Size
 from segmentation.data.image.scan import look_at_all
@@ -34,6 +34,11 @@ class ImageScan:
     hashes: np.ndarray
     flat: np.ndarray
     errors: Mapping[str, str]
+
+    def contents(self) -> dict[str, bytes]:
+        """By key, of the images that can be read: the same bytes for the same pixels."""
+        digests = zip(self.keys, self.digests, strict=True)
+        return {key: digest.tobytes() for key, digest in digests if key not in self.errors}
 
 
 Look = tuple[Size, bytes, np.ndarray, bool]

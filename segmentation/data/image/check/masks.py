@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from segmentation.classes import Classes
-from segmentation.data.image.check.findings import Example, Finding, Severity, number, samples
+from segmentation.data.check.classes import missing_classes
+from segmentation.data.check.findings import Example, Finding, Severity, number, samples
 from segmentation.data.image.files import read_indices
 from segmentation.data.image.labels.index import IndexDecoder
 from segmentation.data.image.labels.pictures import PictureLabels
@@ -31,7 +32,7 @@ def mask_findings(source: ImageSource, scan: MaskScan, parts: PartKeys) -> list[
         *_binary(binary, scan, source),
         *_unknown([key for key in scan.unknown if key not in binary], scan, source),
         *_without_content(scan, source),
-        *_missing_classes(scan, classes, parts),
+        *missing_classes(scan.counts[:, :-1], scan.keys, classes, parts, "masks"),
     ]
 
 
@@ -198,24 +199,3 @@ def _without_content(scan: MaskScan, source: ImageSource) -> Iterator[Finding]:
                 else "nothing to tell classes apart by"
             )
         yield Finding("empty mask", severity, message, samples(keys[single].tolist()))
-
-
-def _missing_classes(scan: MaskScan, classes: Classes, parts: PartKeys) -> Iterator[Finding]:
-    anywhere = scan.counts[:, :-1].sum(axis=0) > 0
-    nowhere = [name for name, occurs in zip(classes.names, anywhere, strict=True) if not occurs]
-    if nowhere and scan.keys:
-        message = (
-            f"{number(len(nowhere), 'class')} in none of the masks, so nothing learns or scores them: leave them out "
-            "of dataset.classes unless other data has them"
-        )
-        yield Finding("missing class", Severity.WARNING, message, tuple(map(Example, nowhere)))
-    for part, keys in parts.items():
-        occurs = scan.counts_of(keys).sum(axis=0) > 0
-        lacks = [name for name, here, there in zip(classes.names, occurs, anywhere, strict=True) if there and not here]
-        if not lacks or not keys:
-            continue
-        severity, told = Severity.WARNING, "they have no score there"
-        if part == "train":
-            severity, told = Severity.FAULT, "they cannot be learnt, and other splits are scored on them"
-        message = f"{number(len(lacks), 'class')} never in {part}: {told}; choose another split"
-        yield Finding("missing class", severity, message, tuple(map(Example, lacks)))

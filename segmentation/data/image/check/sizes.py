@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from segmentation.data.image.check.findings import Example, Finding, Severity, number
+from segmentation.data.check.findings import Example, Finding, Severity, number
 from segmentation.data.image.check.images import ImageScan
 from segmentation.data.image.files import Size
 from segmentation.data.image.scan import MaskScan

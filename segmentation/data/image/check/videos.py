@@ -6,7 +6,7 @@ from itertools import chain, combinations, pairwise
 
 import numpy as np
 
-from segmentation.data.image.check.findings import Example, Finding, Severity, number
+from segmentation.data.check.findings import Example, Finding, Severity, number
 from segmentation.data.image.check.images import ImageScan
 from segmentation.data.image.source import ImageSample
 

@@ -44,7 +44,7 @@ def read_ply(path: Path) -> Mesh:
     except Exception as error:  # trimesh raises anything for a damaged file
         raise UserError(
             f"{path} cannot be read as PLY ({' '.join(str(error).split())}): expected vertices with x y z and faces "
-            "with vertex_indices; in a binary file all faces have the same number of corners"
+            "with vertex_indices; faces of different numbers of corners, or some without texcoord, need an ascii file"
         ) from error
 
 
@@ -73,7 +73,7 @@ def _mesh(vertices: np.ndarray, faces: dict[str, Any], images: tuple[str, ...]) 
     if uv is not None:
         number = _column(faces, "texnumber") if "texnumber" in faces["properties"] else np.zeros(len(sizes), np.int32)
         image = np.maximum(number.astype(np.int32), -1)[polygon]
-    labels = _column(faces, "label")[polygon].astype(np.int64) if "label" in faces["properties"] else None
+    labels = _labels(faces)[polygon] if "label" in faces["properties"] else None
     return Mesh(vertices, triangles, polygon, labels, uv, image, images)
 
 
@@ -89,6 +89,14 @@ def _uv(faces: dict[str, Any], sizes: np.ndarray) -> np.ndarray:
     return uv
 
 
+def _labels(faces: dict[str, Any]) -> np.ndarray:
+    stored = _column(faces, "label")
+    labels: np.ndarray = stored.astype(np.int64)
+    if (labels != stored).any():
+        raise ValueError("labels that are no whole numbers")
+    return labels
+
+
 def _column(element: dict[str, Any], name: str) -> np.ndarray:
     """One number of each row, `[n]`."""
     return np.reshape(element["data"][name], element["length"])
@@ -97,6 +105,8 @@ def _column(element: dict[str, Any], name: str) -> np.ndarray:
 def _lists(element: dict[str, Any], name: str) -> tuple[np.ndarray, np.ndarray]:
     """The length of the list in each row, `[n]`, and all lists in one array."""
     count, data = element["length"], element["data"]
+    if isinstance(data, np.ndarray) and (data[name]["f0"] != data[name]["f0"][0]).any():
+        raise ValueError(f"lists {name} of different lengths")  # trimesh takes all for as long as the first
     column = data[name]["f1"] if isinstance(data, np.ndarray) else data[name]
     if column.dtype == object:
         return np.fromiter(map(np.size, column), np.int64, count), np.concatenate([np.ravel(row) for row in column])

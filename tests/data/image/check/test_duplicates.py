@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segmentation.data.check.findings import Finding, Severity
 from segmentation.data.image.check.duplicates import duplicate_findings, nearest_rows
-from segmentation.data.image.check.findings import Finding, Severity
 from segmentation.data.image.check.images import ImageScan
 from segmentation.data.image.source import ImageSample
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segmentation.classes import Classes
-from segmentation.data.image.check.findings import Severity
+from segmentation.data.check.findings import Severity
 from segmentation.data.image.check.images import ImageScan, grey_of, image_findings, perceptual_hash, scan_images
 from segmentation.data.image.check.sizes import size_findings
 from segmentation.data.image.files import PixelFormat

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from segmentation.classes import Classes
-from segmentation.data.image.check.findings import Finding, Severity
+from segmentation.data.check.findings import Finding, Severity
 from segmentation.data.image.check.masks import _lossy, mask_findings
 from segmentation.data.image.layouts.david import david
 from segmentation.data.image.layouts.folder import folder

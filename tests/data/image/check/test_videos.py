@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segmentation.data.image.check.findings import Finding, Severity
+from segmentation.data.check.findings import Finding, Severity
 from segmentation.data.image.check.images import ImageScan
 from segmentation.data.image.check.videos import video_findings, videos_by_looks
 from segmentation.data.image.source import ImageSample

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from segmentation.data.image.check.findings import Severity
-from segmentation.data.image.check.parts import part_findings
+from segmentation.data.check.findings import Severity
+from segmentation.data.check.parts import part_findings
 from segmentation.data.image.source import ImageSample
 
 

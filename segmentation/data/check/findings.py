@@ -43,10 +43,10 @@ class Finding:
 
 def number(count: int, noun: str) -> str:
     """
-    >>> number(1, "class"), number(2, "class"), number(0, "mask")
-    ('1 class', '2 classes', '0 masks')
+    >>> number(1, "class"), number(2, "class"), number(0, "mask"), number(3, "mesh")
+    ('1 class', '2 classes', '0 masks', '3 meshes')
     """
-    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    ending = "" if count == 1 else "es" if noun.endswith(("s", "sh")) else "s"
     return f"{count} {noun}{ending}"
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from segmentation.data.image.check.findings import Finding, Severity, number, samples
-from segmentation.data.image.source import ImageSample
+from segmentation.data.check.findings import Finding, Severity, number, samples
+from segmentation.data.splits import Grouped
 
 
-def part_findings(everything: Sequence[ImageSample], parts: Mapping[str, Sequence[ImageSample]]) -> Iterator[Finding]:
+def part_findings(everything: Sequence[Grouped], parts: Mapping[str, Sequence[Grouped]]) -> Iterator[Finding]:
     """Warnings where nothing is for validation, and of the samples that no part has."""
     if parts.get("train") and not parts.get("val"):
         message = "no validation split: training goes without, and best.pt follows train/loss; give dataset.split.val"

@@ -1,0 +1,1 @@
+"""What a check of data of any kind finds."""
