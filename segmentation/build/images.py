@@ -22,10 +22,12 @@ from segmentation.data.rarity import class_balanced_chances
 from segmentation.data.sampler import DIVISOR, Bucket, Draw, TrainingBatches, buckets_of_like_size
 from segmentation.engine.options import TrainerOptions
 from segmentation.engine.task import as_it_is
+from segmentation.reports.words import Words
 from segmentation.runtime.console import progress_bar
 
 __all__ = [
     "HAS_BOUNDARIES",
+    "WORDS",
     "class_counts",
     "collate",
     "drawing",
@@ -34,6 +36,7 @@ __all__ = [
     "training_sets",
     "with_shared",
 ]
+WORDS = Words("image", "images", "pixel", "pixels")
 HAS_BOUNDARIES = True  # places that are neighbours in a target are neighbours in the sample
 SHARED = ("in_channels", "max_value", "image_size", "mean", "std", "cache", "cache_gb")  # of dataset, not the reader's
 

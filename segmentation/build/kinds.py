@@ -12,6 +12,7 @@ from segmentation.data.batch import Batch
 from segmentation.data.image.source import ImageSource
 from segmentation.data.mesh.source import MeshSource
 from segmentation.engine.options import TrainerOptions
+from segmentation.reports.words import Words
 
 DATASET_SHARED = (
     *images.SHARED,
@@ -26,6 +27,7 @@ DATASET_SHARED = (
 class Kind(Protocol):
     """A module of functions: build/images.py says what each does. `source` and samples are of its kind."""
 
+    WORDS: Words
     HAS_BOUNDARIES: bool
 
     def with_shared(self, source: Any, dataset: DictConfig, given: frozenset[str]) -> Any: ...
@@ -45,3 +47,8 @@ OF_SOURCE: dict[type, Kind] = {ImageSource: images, MeshSource: meshes}
 def kind_of(source: Any) -> Kind:
     """By the type of what a reader returned."""
     return OF_SOURCE[type(source)]
+
+
+def kind_for(dataset: Any) -> Kind:
+    """By the node of the configuration that names the reader."""
+    return meshes if meshes.is_for_meshes(dataset) else images

@@ -15,9 +15,11 @@ from segmentation.data.mesh.source import MeshSample, MeshSource
 from segmentation.data.rarity import class_balanced_chances
 from segmentation.data.sampler import Bucket, TrainingBatches
 from segmentation.engine.options import TrainerOptions
+from segmentation.reports.words import Words
 
 __all__ = [
     "HAS_BOUNDARIES",
+    "WORDS",
     "class_counts",
     "collate",
     "drawing",
@@ -26,6 +28,7 @@ __all__ = [
     "training_sets",
     "with_shared",
 ]
+WORDS = Words("mesh", "meshes", "face", "faces")
 HAS_BOUNDARIES = False  # faces that are neighbours in a target need not be on the mesh
 SHARED = ("features", "faces_per_cluster", "clusters_per_batch", "pixels_per_face")  # of dataset, not the reader's
 

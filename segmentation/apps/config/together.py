@@ -182,7 +182,7 @@ def monitor_faults(content: Content) -> Iterator[str]:
     names = class_names(content)
     if not names:
         return
-    scores = ["loss", *metric_names(names)]
+    scores = ["loss", *metric_names(names, by_area=_is_of_meshes(content["dataset"]))]
     parts = {split: [f"loss/{part}" for part in loss_parts(content.get("loss"), split)] for split in ("train", "val")}
     known = [f"{split}/{score}" for split in parts for score in (*scores, *parts[split])]
     for path in ("trainer.monitor", "trainer.early_stopping.monitor"):
@@ -194,6 +194,10 @@ def monitor_faults(content: Content) -> Iterator[str]:
         wanted = "min" if "/loss" in str(monitor) else "max"
         if monitor in known and at(content, mode_path) not in (wanted, ABSENT):
             yield f"{mode_path}={at(content, mode_path)}: {monitor} is better the other way, {mode_path}={wanted}"
+
+
+def _is_of_meshes(dataset: Any) -> bool:
+    return "_target_" in dataset and is_for_meshes(dataset)
 
 
 def benchmark_faults(content: Content) -> Iterator[str]:

@@ -110,7 +110,7 @@ def _train(cfg: DictConfig, folder: RunFolder, until_the_end: ExitStack) -> floa
     write_description(folder, cfg, source, sample_keys(parts), describe_environment(device, precision.name, cfg.seed))
     tracker = Tracker(folder, state.progress.step)
     tracker.event("start", state.progress.step, {"resumed": None if resumed is None else str(resumed)})
-    recorder = Recorder(folder, tracker, source.classes.names, device)
+    recorder = Recorder(folder, tracker, source.classes.names, device, kind_of(source).WORDS.samples)
     for name, picture in draw_training_samples(feed):
         recorder.save_picture(f"training_samples/{name.replace('/', '_')}.png", picture)
         tracker.picture(0, f"training_samples/{name}", picture)
