@@ -27,7 +27,7 @@ from segmentation.reports.blocks import (
 )
 from segmentation.reports.charts import Axis, Charts, Line, LineChart
 from segmentation.reports.confusion import Confusion, ranked_confusions
-from segmentation.reports.curves import PANELS
+from segmentation.reports.curves import panels
 from segmentation.reports.page import Block, Section, page
 from segmentation.reports.pictures import Picture, Pictures
 from segmentation.reports.words import Words
@@ -140,7 +140,7 @@ def evaluation_page(facts: EvaluationFacts) -> str:
     if facts.binary:
         sections.append(Section("Thresholds", _thresholds(facts.binary)))
     if facts.history:
-        sections.append(Section("Training", [training_charts(facts.history, facts.epoch)]))
+        sections.append(Section("Training", [training_charts(facts.history, facts.epoch, words.place)]))
     sections += [
         Section(f"Worst {words.samples}", [Pictures(facts.worst)]),
         Section(f"Best {words.samples}", [Pictures(facts.best)]),
@@ -258,12 +258,12 @@ def _chart_of_shares(title: str, x: str, y: str, lines: Sequence[Line]) -> LineC
     return LineChart(title, Axis(x, 0, 1), Axis(y, 0, 1), lines)
 
 
-def training_charts(history: Sequence[Mapping[str, Any]], epoch: int | None) -> Charts:
+def training_charts(history: Sequence[Mapping[str, Any]], epoch: int | None, place: str) -> Charts:
     """Loss, mIoU, pixel accuracy and learning rate by epoch, from the rows of history.json."""
     marks = [] if epoch is None else [(float(epoch), f"epoch {epoch}, scored here")]
     x = Axis("epoch", whole=True)
     charts = []
-    for key, title in PANELS:
+    for key, title in panels(place):
         lines = [Line(split, points) for split in ("train", "val") if (points := curve(history, f"{split}/{key}"))]
         if lines:
             charts.append(LineChart(title, x, Axis(title), lines, marks))
