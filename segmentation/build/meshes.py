@@ -30,7 +30,7 @@ __all__ = [
 ]
 WORDS = Words("mesh", "meshes", "face", "faces")
 HAS_BOUNDARIES = False  # faces that are neighbours in a target need not be on the mesh
-SHARED = ("features", "faces_per_cluster", "clusters_per_batch", "pixels_per_face")  # of dataset, not the reader's
+SHARED = ("features", "faces_per_cluster", "clusters_per_batch", "pixels_per_face", "monitor")  # not the reader's
 
 
 def with_shared(source: MeshSource, dataset: DictConfig, given: frozenset[str]) -> MeshSource:
