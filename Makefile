@@ -1,4 +1,4 @@
-# make demo | test | lint | train | evaluate | predict | export | pareto | compare | report | check | bench | bench-data | bench-mesh | bench-metrics | bench-predict | soak | augmentations | schedule | tensorboard | clean
+# make demo | test | lint | train | evaluate | predict | export | pareto | compare | report | check | bench | bench-data | bench-forest | bench-mesh | bench-metrics | bench-predict | soak | augmentations | schedule | tensorboard | clean
 # Options: make train ARGS="model=unet dataset=david dataset.root=PATH", make evaluate RUN=outputs/default/DATE,
 # make predict RUN=RUN INPUT=PATH OUTPUT=FOLDER,
 # make report RUNS="outputs/default/*", make compare RUNS="outputs/default/A outputs/default/B"
@@ -11,7 +11,7 @@ RUN ?= $(shell ls -td outputs/*/*/config.yaml outputs/*/*/*/config.yaml 2>/dev/n
 OUTPUT ?= outputs/predictions
 DEMO_RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: demo install test lint train evaluate predict export pareto compare report check bench bench-data bench-mesh bench-metrics bench-predict soak contract models augmentations schedule tensorboard clean
+.PHONY: demo install test lint train evaluate predict export pareto compare report check bench bench-data bench-forest bench-mesh bench-metrics bench-predict soak contract models augmentations schedule tensorboard clean
 
 demo: $(VENV)/.installed  ## install, draw a small data set, train on it, evaluate, fail below the expected score
 	$(BIN)/python train.py experiment=demo hydra.run.dir=$(DEMO_RUN)
@@ -78,6 +78,9 @@ models: $(VENV)/.installed  ## architectures and encoders: make models ARGS="res
 
 bench-data: $(VENV)/.installed-dev  ## images/s of one loading process beside decoding and the usual way; memory of workers
 	$(BIN)/python -m tests.bench.data
+
+bench-forest: $(VENV)/.installed-dev  ## what a random forest makes of the faces of LOD3: make bench-forest RESULTS=RUN/evaluation/val.json
+	$(BIN)/python -m tests.bench.forest $(RESULTS)
 
 bench-mesh: $(VENV)/.installed-dev  ## features and clusters of 100,000 faces; loading prepared meshes beside building them
 	$(BIN)/python -m tests.bench.meshes

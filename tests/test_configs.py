@@ -36,7 +36,7 @@ NEEDED = {  # what a choice does not go without
     "loss=mask_classification": ("model=eomt",),
     "model=own": ("model.network._target_=tests.models.image.own_network.OwnNetwork",),
 }
-MESHES = ("dataset=lod3", "augmentation=mesh")
+MESHES = ("dataset=lod3",)
 LAID_OUT = {"experiment=camvid_cpu": "camvid", "experiment=camvid_scratch": "camvid"}  # recipes for one layout
 
 
@@ -50,7 +50,7 @@ def shipped(small: Compose, composed: Compose, tmp_path: Path, monkeypatch: pyte
         if choice in FOR_MESHES:
             chosen = (choice, *FOR_MESHES[choice])
             groups = {override.split("=")[0] for override in chosen}
-            usual = ("dataset=mesh_folder", "model=nomeformer", "augmentation=mesh")
+            usual = ("dataset=mesh_folder", "model=nomeformer")
             others = (override for override in usual if override.split("=")[0] not in groups)
             root = f"dataset.root={write_boxes(tmp_path / 'data')}"
             return composed(*others, *chosen, root, *SMALL_RUN, *overrides)

@@ -50,9 +50,8 @@ def on_meshes(boxes: Path, composed: Compose) -> Compose:
 
     def make(*overrides: str) -> DictConfig:
         data = ("dataset=mesh_folder", f"dataset.root={boxes}", "dataset.texture_dir=textures")
-        usual = ("model=nomeformer", "augmentation=mesh")
-        left = [one for one in usual if not any(given.startswith(one.split("=")[0] + "=") for given in overrides)]
-        return composed(*left, *data, *SMALL_RUN, *overrides)
+        chosen = any(given.startswith("model=") for given in overrides)
+        return composed(*(() if chosen else ("model=nomeformer",)), *data, *SMALL_RUN, *overrides)
 
     return make
 
@@ -195,7 +194,7 @@ def test_classes_are_balanced_by_their_faces(on_meshes: Compose, tmp_path: Path)
 def test_kinds_that_do_not_go_together_are_told(on_meshes: Compose, composed: Compose) -> None:
     assert faults_in(on_meshes()) == []
     (fault,) = faults_in(composed("model=nomeformer"))
-    assert fault.startswith("model is for meshes, dataset._target_=")
+    assert fault.startswith("model and augmentation is for meshes, dataset._target_=")
     (fault,) = faults_in(on_meshes("augmentation=light"))
     assert fault.startswith("dataset and model is for meshes, augmentation._target_=")
     (fault,) = faults_in(on_meshes("trainer.device_augmentation=true"))

@@ -7,35 +7,24 @@ import numpy as np
 from omegaconf import DictConfig
 
 from segmentation.build.make import make
-from segmentation.build.sets import Parts, Sets
+from segmentation.build.sets import Parts, Sets, sample_chances
 from segmentation.data.image.augmentation.device import DeviceAugmentation
 from segmentation.data.image.augmentation.options import Augmentation
 from segmentation.data.image.cached import CacheOptions
-from segmentation.data.image.dataset import ImageDataset, collate
+from segmentation.data.image.dataset import ImageDataset
+from segmentation.data.image.dataset import collate as collate
 from segmentation.data.image.draw import ImageDrawing
 from segmentation.data.image.files import PixelFormat, Size
 from segmentation.data.image.labels.unlabelled import NoLabels
 from segmentation.data.image.resized import EVERY_TIME, Reading
 from segmentation.data.image.scan import scan_masks
 from segmentation.data.image.source import ImageSample, ImageSource
-from segmentation.data.rarity import class_balanced_chances
 from segmentation.data.sampler import DIVISOR, Bucket, Draw, TrainingBatches, buckets_of_like_size
 from segmentation.engine.options import TrainerOptions
 from segmentation.engine.task import as_it_is
 from segmentation.reports.words import Words
 from segmentation.runtime.console import progress_bar
 
-__all__ = [
-    "HAS_BOUNDARIES",
-    "WORDS",
-    "class_counts",
-    "collate",
-    "drawing",
-    "evaluation_set",
-    "is_labelled",
-    "training_sets",
-    "with_shared",
-]
 WORDS = Words("image", "images", "pixel", "pixels")
 HAS_BOUNDARIES = True  # places that are neighbours in a target are neighbours in the sample
 SHARED = ("in_channels", "max_value", "image_size", "mean", "std", "cache", "cache_gb")  # of dataset, not the reader's
@@ -90,12 +79,8 @@ def training_batches(
         buckets = buckets_of_like_size(sizes, options.batch_size, options.batch_pixels)
     else:
         buckets = [Bucket(range(len(sizes)), options.batch_size)]
-    chances = None
-    if options.sampling == "class_balanced":
-        assert counts is not None
-        chances = class_balanced_chances(counts)
     drop_last = not options.batch_by_size  # it could be all that there is of a size
-    return TrainingBatches(buckets, seed, drop_last, chances, options.multi_scale, usual_size)
+    return TrainingBatches(buckets, seed, drop_last, sample_chances(options, counts), options.multi_scale, usual_size)
 
 
 def _try_batch(training: ImageDataset, batches: TrainingBatches) -> None:

@@ -7,27 +7,16 @@ import numpy as np
 from omegaconf import DictConfig
 
 from segmentation.build.make import make
-from segmentation.build.sets import Parts, Sets
-from segmentation.data.mesh.dataset import MeshDataset, collate
+from segmentation.build.sets import Parts, Sets, sample_chances
+from segmentation.data.mesh.dataset import MeshDataset
+from segmentation.data.mesh.dataset import collate as collate
 from segmentation.data.mesh.features import FaceFeatures
 from segmentation.data.mesh.prepared import Preparation, PreparedMeshes
 from segmentation.data.mesh.source import MeshSample, MeshSource
-from segmentation.data.rarity import class_balanced_chances
 from segmentation.data.sampler import Bucket, TrainingBatches
 from segmentation.engine.options import TrainerOptions
 from segmentation.reports.words import Words
 
-__all__ = [
-    "HAS_BOUNDARIES",
-    "WORDS",
-    "class_counts",
-    "collate",
-    "drawing",
-    "evaluation_set",
-    "is_labelled",
-    "training_sets",
-    "with_shared",
-]
 WORDS = Words("mesh", "meshes", "face", "faces")
 HAS_BOUNDARIES = False  # faces that are neighbours in a target need not be on the mesh
 SHARED = ("features", "faces_per_cluster", "clusters_per_batch", "pixels_per_face", "monitor")  # not the reader's
@@ -60,11 +49,8 @@ def training_sets(
     meshes, features = _prepared(cfg.dataset, source), face_features(cfg.dataset)
     clusters = cfg.dataset.clusters_per_batch
     training = MeshDataset(meshes, parts["train"], features, make(cfg.augmentation), clusters)
-    chances = None
-    if options.sampling == "class_balanced":
-        assert counts is not None
-        chances = class_balanced_chances(counts)
-    batches = TrainingBatches([Bucket(training.passes(), options.batch_size)], int(cfg.seed), chances=chances)
+    bucket, chances = Bucket(training.passes(), options.batch_size), sample_chances(options, counts)
+    batches = TrainingBatches([bucket], int(cfg.seed), chances=chances)
     validation, shown = (MeshDataset(meshes, samples, features) for samples in (parts["val"], parts["train"]))
     return Sets(training, batches, validation, validation if parts["val"] else shown)
 

@@ -4,9 +4,13 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from segmentation.classes import Classes
 from segmentation.data.batch import Batch
+from segmentation.data.rarity import class_balanced_chances
 from segmentation.data.sampler import Draw, TrainingBatches
+from segmentation.engine.options import TrainerOptions
 from segmentation.engine.record import Pictures
 from segmentation.engine.task import TransformBatch, as_it_is
 from segmentation.outputs import Outputs
@@ -43,3 +47,13 @@ class Sets:
     validation: SampleSet
     shown: SampleSet
     transform_batch: TransformBatch = as_it_is
+
+
+def sample_chances(options: TrainerOptions, counts: np.ndarray | None) -> np.ndarray | None:
+    """`[N]`, how likely each training sample is to be drawn; None: each comes once an epoch. `counts` are those of its
+    classes.
+    """
+    if options.sampling != "class_balanced":
+        return None
+    assert counts is not None
+    return class_balanced_chances(counts)

@@ -13,7 +13,6 @@ from segmentation.errors import UserError
 
 METADATA = "segmentation_lab"  # under which name a file of any format holds what it says of itself, as JSON
 INPUT = "pixels"
-NEEDED = {"classes", "ignore_index", "input", "outputs"}  # of what a file says of itself, to use it
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,6 @@ def _metadata_of(session: Any, path: Path) -> Mapping[str, Any]:
         metadata: Any = json.loads(written[METADATA])
     except ValueError:
         metadata = None
-    if not isinstance(metadata, dict) or (metadata and not metadata.keys() >= NEEDED):  # a file to be measured has none
+    if not isinstance(metadata, dict):
         raise UserError(f"{path} does not say what it holds as export.py writes it: export the run anew")
     return metadata

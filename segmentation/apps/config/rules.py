@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from segmentation.apps.config.asking import ASKING_RULES, FLIPS
+from segmentation.apps.config.asking import ASKING_RULES
 from segmentation.apps.config.faults import Rules
 from segmentation.apps.config.values import (
-    are,
     are_batch_sizes,
     are_betas,
     are_durations,
@@ -46,7 +45,7 @@ POSITIVE = "a number above 0"
 
 def is_tta(value: Any) -> bool:
     """As evaluate.py has it; what is left out is nothing."""
-    rules = {"flips": are(*FLIPS), "rotations": are(90, 180, 270), "scales": are_factors}
+    rules = {key.removeprefix("tta."): is_so for key, (is_so, _) in ASKING_RULES.items() if key.startswith("tta.")}
     return isinstance(value, dict) and all(key in rules and rules[key](given) for key, given in value.items())
 
 

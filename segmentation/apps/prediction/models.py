@@ -16,6 +16,7 @@ from segmentation.inference.scoring import ExportedScorer, Scorer
 from segmentation.inference.windows import Tiles
 
 USUAL_TILE = (512, 512)
+NEEDED = {"classes", "ignore_index", "input", "outputs"}  # of what a file says of itself
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ def open_exported(cfg: DictConfig) -> Opened:
     """The file that `cfg.model` names. Raises `UserError` for what export.py did not write."""
     path = Path(cfg.model)
     model = ExportedModel.open(path)
+    if not model.metadata.keys() >= NEEDED:
+        raise UserError(f"{path} does not say what it takes and gives as export.py writes it: export the run anew")
     about = model.metadata["input"]
     white = None if about["dtype"] == "uint8" or about["white"] == 1 else float(about["white"])
     size = asked_size(cfg, about["size_in_training"] and tuple(about["size_in_training"]))

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from segmentation.apps.evaluation.evaluate import evaluate_run
 from segmentation.apps.export.export import export_run
 from segmentation.apps.export.package import EXAMPLE, write_package
+from segmentation.apps.prediction.models import open_exported
 from segmentation.apps.runs.opened import read_classes
 from segmentation.errors import UserError
 from segmentation.inference.decision import said
@@ -357,11 +358,23 @@ def test_files_that_are_not_ours(scored: RunFolder, export: Export, tmp_path: Pa
     onnx.save(model, tmp_path / "foreign.onnx")
     with pytest.raises(UserError, match=r"export\.py did not write"):
         ExportedModel.open(tmp_path / "foreign.onnx")
-    for text in ("{", "[]", '{"classes": ["a"]}'):
-        onnx.helper.set_model_props(model, {METADATA: text})
-        onnx.save(model, tmp_path / "changed.onnx")
+    for text in ("{", "[]"):
         with pytest.raises(UserError, match="export the run anew"):
-            ExportedModel.open(tmp_path / "changed.onnx")
+            ExportedModel.open(saying(model, text, tmp_path))
+
+
+def test_a_file_that_does_not_say_all(scored: RunFolder, export: Export, composed: Compose, tmp_path: Path) -> None:
+    export()
+    model = onnx.load(scored.export / "model.onnx")
+    for text in ("{}", '{"classes": ["a"]}'):
+        with pytest.raises(UserError, match="export the run anew"):
+            open_exported(composed(f"model={saying(model, text, tmp_path)}", name="predict"))
+
+
+def saying(model: onnx.ModelProto, text: str, folder: Path) -> Path:
+    onnx.helper.set_model_props(model, {METADATA: text})
+    onnx.save(model, folder / "changed.onnx")
+    return folder / "changed.onnx"
 
 
 def with_packages(folder: Path, *names: str) -> Path:
