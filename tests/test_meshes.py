@@ -85,8 +85,9 @@ def test_a_run_on_meshes_is_complete_and_evaluation_gives_its_score(
 
 
 def words_of_images(page: Path) -> list[str]:
-    """On a page, without its style and its script."""
-    shown = re.sub(r"<(style|script).*?</\1>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    """On a page, without its style, its script and the command that made it."""
+    said = page.read_text(encoding="utf-8").partition('id="how-it-was-made"')[0]
+    shown = re.sub(r"<(style|script).*?</\1>", "", said, flags=re.DOTALL)
     return re.findall(r".{20}\b(?:image|pixel)s?\b.{20}", shown)
 
 
@@ -135,6 +136,7 @@ def test_pages_speak_of_meshes_and_runs_are_compared_by_area_too(
     for told in ("resamples of 2 meshes", "mIoU by area", "face accuracy", "of the area", "faces of side0"):
         assert told in page.read_text(encoding="utf-8")
     assert not words_of_images(page)
+    assert "boundary width" not in page.read_text(encoding="utf-8")
     evaluated(composed, scored.path, "from_counts=true")
     assert "resamples of 2 meshes" in page.read_text(encoding="utf-8")
     assert not words_of_images(page)

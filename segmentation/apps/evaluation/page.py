@@ -55,6 +55,8 @@ def write_page(
 
     folder, split = RunFolder(path.resolve().parents[1]), str(about["split"])
     environment = dict(about["environment"])
+    if "boundary" not in summary.kept.arrays:
+        about = {key: value for key, value in about.items() if not key.startswith("boundary_")}
     columns = [name for name in COLUMNS if f"{name}/{classes.names[0]}" in summary.values]
     facts = EvaluationFacts(
         title=f"{folder.path.name}: {path.stem}",
