@@ -22,10 +22,20 @@ from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.sampler import DIVISOR, Bucket, Draw, TrainingBatches, buckets_of_like_size
 from segmentation.engine.options import TrainerOptions
 from segmentation.engine.task import as_it_is
+from segmentation.reports.words import Words
 from segmentation.runtime.console import progress_bar
 
+WORDS = Words("image", "images", "pixel", "pixels")
 HAS_BOUNDARIES = True  # places that are neighbours in a target are neighbours in the sample
-SHARED = ("in_channels", "max_value", "image_size", "mean", "std", "cache", "cache_gb")  # of dataset, not the reader's
+SHARED: tuple[str, ...] = (
+    "in_channels",
+    "max_value",
+    "image_size",
+    "mean",
+    "std",
+    "cache",
+    "cache_gb",
+)  # of dataset, not the reader's
 
 
 def with_shared(source: ImageSource, dataset: DictConfig, given: frozenset[str]) -> ImageSource:

@@ -12,6 +12,7 @@ from segmentation.data.batch import Batch
 from segmentation.data.image.source import ImageSource
 from segmentation.data.mesh.source import MeshSource
 from segmentation.engine.options import TrainerOptions
+from segmentation.reports.words import Words
 
 SHARED = ("split", "split_seed", "split_file", "force_resplit")  # options of every data set that no reader takes
 
@@ -19,7 +20,9 @@ SHARED = ("split", "split_seed", "split_file", "force_resplit")  # options of ev
 class Kind(Protocol):
     """A module of functions: build/images.py says what each does. `source` and samples are of its kind."""
 
+    WORDS: Words
     HAS_BOUNDARIES: bool
+    SHARED: tuple[str, ...]
 
     def with_shared(self, source: Any, dataset: DictConfig, given: frozenset[str]) -> Any: ...
     def is_labelled(self, source: Any) -> bool: ...
@@ -41,7 +44,11 @@ def kind_of(source: Any) -> Kind:
     return OF_SOURCE[type(source)]
 
 
+def kind_for(dataset: Any) -> Kind:
+    """By the node of the configuration that names the reader."""
+    return meshes if meshes.is_for_meshes(dataset) else images
+
+
 def shared_options(dataset: Mapping[str, Any]) -> set[str]:
     """Those of a node of the group dataset that are not its reader's, but of every data set of its kind."""
-    kind = meshes if meshes.is_for_meshes(dataset) else images
-    return {*SHARED, *kind.SHARED}
+    return {*SHARED, *kind_for(dataset).SHARED}

@@ -1,6 +1,6 @@
 """Meshes: how their samples are prepared, augmented and batched in a run. The same functions as of images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,18 @@ from segmentation.data.mesh.prepared import Preparation, PreparedMeshes
 from segmentation.data.mesh.source import MeshSample, MeshSource
 from segmentation.data.sampler import Bucket, TrainingBatches
 from segmentation.engine.options import TrainerOptions
+from segmentation.reports.words import Words
 from segmentation.runtime.device import GIB
 
+WORDS = Words("mesh", "meshes", "face", "faces")
 HAS_BOUNDARIES = False  # faces that are neighbours in a target need not be on the mesh
-SHARED = (
+SHARED: tuple[str, ...] = (
     "features",
     "faces_per_cluster",
     "clusters_per_batch",
     "pixels_per_face",
     "cache_gb",
+    "monitor",
 )  # of dataset, not the reader's
 
 
@@ -81,7 +84,8 @@ def evaluation_set(cfg: DictConfig, source: MeshSource, samples: Sequence[MeshSa
 
 def is_for_meshes(node: Any) -> bool:
     """Whether a node of the configuration, of the group model, dataset or augmentation, is one for meshes."""
-    return str(node["_target_"]).startswith(("segmentation.models.mesh.", "segmentation.data.mesh."))
+    target = node.get("_target_") if isinstance(node, Mapping) else None
+    return str(target).startswith(("segmentation.models.mesh.", "segmentation.data.mesh."))
 
 
 def face_features(dataset: DictConfig) -> FaceFeatures:

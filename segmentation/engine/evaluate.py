@@ -40,7 +40,7 @@ def evaluate(
         for batch, logits in predictions(model, loader, device, precision):
             value = loss(logits, batch.target)
             losses.add(value.total, value.parts, batch.size)
-            metric.update(logits, batch.target, batch.keys)
+            metric.update(logits, batch.target, batch.keys, batch.weights)
             advance(1)
         model.train(was_training)
         return losses.cpu(), metric.state()

@@ -141,7 +141,7 @@ def train_epoch(
             in_window = min(window, batches - index // window * window)  # the last window may be a partial one
             scaler.scale(value.total / in_window).backward()
             recent_losses.add(value.total, value.parts, batch.size)
-            task.metric.update(outputs, batch.target, batch.keys)
+            task.metric.update(outputs, batch.target, batch.keys, batch.weights)
             if (index + 1) % window and index + 1 < batches:
                 continue
 

@@ -19,15 +19,26 @@ from segmentation.runtime.tracking import Tracker
 
 log = logging.getLogger("segmentation")
 HEADLINES = ("loss", "mIoU", "mDice", "pixel_accuracy", "mean_accuracy", "FWIoU")
+BY_AREA = ("area_mIoU", "area_mDice", "area_accuracy")  # told where they are scored
 PER_CLASS = ("IoU", "Dice", "precision", "recall")
 Pictures = Iterable[tuple[str, np.ndarray]]
 
 
 class Recorder:
-    """Everything goes through here once an interval or once an epoch, never within a step."""
+    """Everything goes through here once an interval or once an epoch, never within a step; people read of `samples` a
+    second, programs of `images_per_second` whatever the samples are.
+    """
 
-    def __init__(self, folder: RunFolder, tracker: Tracker, class_names: tuple[str, ...], device: torch.device) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        tracker: Tracker,
+        class_names: tuple[str, ...],
+        device: torch.device,
+        samples: str = "images",
+    ) -> None:
         self.folder, self.tracker, self.class_names, self.device = folder, tracker, class_names, device
+        self.samples = samples
         self._since = time.perf_counter()
 
     def start_epoch(self) -> None:
@@ -44,7 +55,7 @@ class Recorder:
         told = {"epoch": progress.epoch + 1, **losses, "lr": lr, "images_per_second": speed, "memory_mb": memory}
         self.tracker.event("step", progress.step, told)
         held = " ".join(f"{name} {value / 1000:.1f} GB" for name, value in memory.items())
-        bar.tell(f"loss {losses['loss']:.4f}  {speed:.1f} images/s  {held}")
+        bar.tell(f"loss {losses['loss']:.4f}  {speed:.1f} {self.samples}/s  {held}")
 
     def epoch(self, progress: Progress, epochs: int, row: Row, seconds: Mapping[str, float]) -> None:
         """After an epoch: its row goes to history.json, events.jsonl and TensorBoard, the scores to the console."""
@@ -58,7 +69,7 @@ class Recorder:
         for split in ("train", "val"):
             if f"{split}/loss" in row:
                 log.info("epoch %d/%d %-5s %s", progress.epoch, epochs, split, headline(row, split))
-        log.info("%.1f images/s; %s%s", row["images_per_second"], spent, best)
+        log.info("%.1f %s/s; %s%s", row["images_per_second"], self.samples, spent, best)
         if "val/loss" in row:
             log.info("%s", class_table(row, "val", self.class_names))
 
@@ -78,16 +89,19 @@ class Recorder:
 
 def headline(scores: Mapping[str, Any], split: str) -> str:
     """The numbers over all classes, in one line."""
-    values = {name: scores.get(f"{split}/{name}", math.nan) for name in HEADLINES}
+    by_area = [name for name in BY_AREA if f"{split}/{name}" in scores]
+    values = {name: scores.get(f"{split}/{name}", math.nan) for name in (*HEADLINES, *by_area)}
     return "  ".join(f"{name} {value:.4f}" for name, value in values.items())
 
 
 def class_table(scores: Mapping[str, Any], split: str, class_names: Iterable[str]) -> str:
     """A row a class; a class that does not occur shows a dash."""
+    names = list(class_names)
+    columns = [*PER_CLASS, *(["area_IoU"] if f"{split}/area_IoU/{names[0]}" in scores else [])]
 
     def cell(score: str, name: str) -> str:
         value = scores[f"{split}/{score}/{name}"]
         return "-" if value is None or math.isnan(value) else f"{value:.4f}"
 
-    rows = [[name, *(cell(score, name) for score in PER_CLASS)] for name in class_names]
-    return table_text(f"{split} by class", ["class", *PER_CLASS], rows)
+    rows = [[name, *(cell(score, name) for score in columns)] for name in names]
+    return table_text(f"{split} by class", ["class", *columns], rows)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from segmentation.metrics.scores import CONFUSIONS
 from segmentation.runtime.files import write_atomically
 from segmentation.runtime.run_folder import read_written
 
@@ -18,8 +19,9 @@ class KeptCounts:
     """Counts of N samples, `arrays[name][n]` those of the sample `keys[n]`, which belongs to `groups[n]` (a video, a
     recording; the key itself where it belongs to nothing).
 
-    `names` are the classes; `arrays["confusion"]` is `[N, C, C]`, int64. The samples of a group are in the order of
-    the split, that is in the order of the frames: see `in_order`. Raises `ValueError` where the sizes do not agree.
+    `names` are the classes; `arrays["confusion"]` is `[N, C, C]`, int64, and so is, where areas were counted,
+    `arrays["area"]`, in mm2. The samples of a group are in the order of the split, that is in the order of the frames:
+    see `in_order`. Raises `ValueError` where the sizes do not agree.
     """
 
     keys: tuple[str, ...]
@@ -29,9 +31,10 @@ class KeptCounts:
 
     def __post_init__(self) -> None:
         expected = (len(self.keys), len(self.names), len(self.names))
-        confusion = self.arrays["confusion"]
-        if confusion.shape != expected or confusion.dtype != np.int64:
-            raise ValueError(f"confusion is {confusion.dtype} {list(confusion.shape)}, expected int64 {list(expected)}")
+        for name in {"confusion", *self.arrays} & set(CONFUSIONS):
+            counts = self.arrays[name]
+            if counts.shape != expected or counts.dtype != np.int64:
+                raise ValueError(f"{name} is {counts.dtype} {list(counts.shape)}, expected int64 {list(expected)}")
         for name, array in {"groups": self.groups, **self.arrays}.items():
             if len(array) != len(self.keys):
                 raise ValueError(f"{name} has {len(array)} entries for {len(self.keys)} samples")

@@ -8,7 +8,7 @@ from segmentation.metrics.bootstrap import Resamples, Scored, resampled_sums
 from segmentation.metrics.boundary import boundary_scores
 from segmentation.metrics.calibration import calibration_error
 from segmentation.metrics.kept import KeptCounts
-from segmentation.metrics.scores import Counts, mean_of_defined, scores_from
+from segmentation.metrics.scores import CONFUSIONS, Counts, mean_of_defined, scores_of
 from segmentation.metrics.threshold import auroc, average_precision
 
 
@@ -23,11 +23,12 @@ def kept_scores(
 ) -> dict[str, np.ndarray]:
     """Every score `[...]` by name; `sum_of` makes of counts `[N, *]` sums over samples `[..., *]`.
 
-    Those of `scores_from`, and where there are counts for them `boundary_mIoU`, `boundary_mF1`,
-    `boundary_IoU/<class>` and `boundary_F1/<class>`; `ECE`, the lower the better; `AUROC` and `average_precision`.
+    Those of `scores_of`, by area too where areas were counted, and where there are counts for them `boundary_mIoU`,
+    `boundary_mF1`, `boundary_IoU/<class>` and `boundary_F1/<class>`; `ECE`, the lower the better; `AUROC` and
+    `average_precision`.
     """
-    confusion = Counts.of(kept.arrays["confusion"])
-    scores = scores_from(Counts(*(sum_of(counts) for counts in confusion)), kept.names)
+    counts = {name: Counts.of(kept.arrays[name]) for name in CONFUSIONS if name in kept.arrays}
+    scores = scores_of({name: Counts(*map(sum_of, of_samples)) for name, of_samples in counts.items()}, kept.names)
     if "boundary" in kept.arrays:
         scores |= _boundary_scores(sum_of(kept.arrays["boundary"]), kept.names)
     if "confidence" in kept.arrays:

@@ -1,9 +1,10 @@
 """Scores of a dense prediction from counts: of a data set, of each image, or of each resample, all at once.
 
-C classes; a confusion matrix is `[..., C, C]`, rows the truth and columns the prediction, in pixels (or faces).
+C classes; a confusion matrix is `[..., C, C]`, rows the truth and columns the prediction, in pixels (or faces), by area
+in mm2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,11 +21,12 @@ HEADLINES = (
     "mean_F1",
     "kappa",
 )
+CONFUSIONS = ("confusion", "area")  # names of confusion matrices among counts: how many, and how large they are
 
 
 class Counts(NamedTuple):
     """What every score follows from, `[..., C]` each, float64: pixels of each class that are right, that the truth has
-    and that the prediction has.
+    and that the prediction has. Exact up to 2**53; of areas that is 9,000 square kilometres.
     """
 
     hits: np.ndarray
@@ -47,9 +49,27 @@ def metrics_from(confusion: ArrayLike, names: Sequence[str]) -> dict[str, float]
     return {name: float(value) for name, value in scores_from(Counts.of(confusion), names).items()}
 
 
-def metric_names(names: Sequence[str]) -> list[str]:
-    """Every key that `metrics_from` gives for these class names."""
-    return list(metrics_from(np.zeros((len(names), len(names))), names))
+def metric_names(names: Sequence[str], by_area: bool = False) -> list[str]:
+    """Every key that `metrics_from` gives for these class names; `by_area` those of `scores_of` counts with areas."""
+    scores = list(metrics_from(np.zeros((len(names), len(names))), names))
+    return [*scores, *map(area_name, scores)] if by_area else scores
+
+
+def area_name(score: str) -> str:
+    """What a score is called where each place counts as much as its area: `area_mIoU`, `area_IoU/<class>`; that of
+    `pixel_accuracy` is `area_accuracy`.
+    """
+    return f"area_{score.removeprefix('pixel_')}"
+
+
+def scores_of(counts: Mapping[str, Counts], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Every score of the counts that `CONFUSIONS` names: `scores_from` `"confusion"`, and where there is `"area"` the
+    same scores of it, each under its `area_name`.
+    """
+    scores = scores_from(counts["confusion"], names)
+    if "area" in counts:
+        scores |= {area_name(name): values for name, values in scores_from(counts["area"], names).items()}
+    return scores
 
 
 def scores_from(counts: Counts, names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -1,9 +1,10 @@
-"""The metric of a dense prediction: one confusion matrix that counts batch after batch.
+"""The metric of a dense prediction: one confusion matrix that counts batch after batch, and one by area for meshes.
 
-C classes; a confusion matrix is `[C, C]`, int64, rows the truth and columns the prediction, in pixels (or faces).
+C classes; a confusion matrix is `[C, C]`, int64, rows the truth and columns the prediction, in pixels (or faces), by
+area in mm2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,64 +12,79 @@ from torch import Tensor
 
 from segmentation.classes import Classes
 from segmentation.errors import UserError
-from segmentation.metrics.counting import count_by_sample
-from segmentation.metrics.scores import metrics_from
+from segmentation.metrics.counting import count_by_sample, sum_by_sample
+from segmentation.metrics.scores import Counts, scores_of
 from segmentation.outputs import Outputs, labels_from, logits_from
 
 
 class SegmentationMetric:
     """Counts batch after batch on the outputs' device, never waiting for it; `compute` reads the counts once.
 
-    `confusion` holds the counts so far. Where several processes share an evaluation, one of them merges the states of
-    all: counts add up exactly, whatever the order.
+    `sums` holds the confusion matrices so far: `"confusion"`, and `"area"` where batches have weights. Where several
+    processes share an evaluation, one of them merges the states of all: counts add up exactly, whatever the order, as
+    long as all areas together are below 2**63 mm2, nine million square kilometres.
     """
 
-    confusion: Tensor
+    sums: dict[str, Tensor]
 
     def __init__(self, classes: Classes) -> None:
         self.classes = classes
         self.reset()
 
     def reset(self) -> None:
-        self.confusion = torch.zeros(len(self.classes), len(self.classes), dtype=torch.int64)
+        self.sums = {"confusion": torch.zeros(len(self.classes), len(self.classes), dtype=torch.int64)}
 
-    def update(self, outputs: Outputs, target: Tensor, keys: Sequence[str]) -> None:
-        """Count one batch: logits `[B, C, *S]` or a mapping with them under `"out"`, target `[B, *S]`, integer.
+    @property
+    def confusion(self) -> Tensor:
+        """The counts so far."""
+        return self.sums["confusion"]
+
+    def update(self, outputs: Outputs, target: Tensor, keys: Sequence[str], weights: Tensor | None = None) -> None:
+        """Count one batch: logits `[B, C, *S]` or a mapping with them under `"out"`, target `[B, *S]`, integer; the
+        `weights` `[B, *S]`, int64, are those of the batch: areas in mm2, or None.
 
         One logit stands for two classes. `keys` are part of every metric's signature and of no use to this one. Raises
         `UserError` where the logits' channels are not the classes, `ValueError` where the sizes differ.
         """
-        self._add(self._counted(outputs, target))
+        self._add(self._counted(outputs, target, weights))
 
     def state(self) -> Any:
         """The counts so far, on the CPU, as `merge` takes them from this and from other processes."""
-        return self.confusion.cpu()
+        return {name: counts.cpu() for name, counts in self.sums.items()}
 
     def merge(self, states: Sequence[Any]) -> None:
         """Hold what all of the states hold, in place of what was counted here."""
-        with torch.inference_mode(False):
-            self.confusion = torch.stack(list(states)).sum(dim=0)
+        self.reset()
+        for state in states:
+            self._add({name: counts[None] for name, counts in state.items()})
 
     def compute(self) -> dict[str, float]:
-        """`metrics_from` the counts so far; waits for the device."""
-        return metrics_from(self.confusion.cpu().numpy(), self.classes.names)
+        """`scores_of` the counts so far; waits for the device."""
+        counts = {name: Counts.of(confusion.cpu().numpy()) for name, confusion in self.sums.items()}
+        return {name: float(score) for name, score in scores_of(counts, self.classes.names).items()}
 
-    def _counted(self, outputs: Outputs, target: Tensor) -> Tensor:
-        """The confusion matrix of each sample, `[B, C, C]`."""
+    def _counted(self, outputs: Outputs, target: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
+        """The confusion matrices of each sample, `[B, C, C]`, by the names that `sums` has."""
         given = max(2, logits_from(outputs).shape[1])
         if given != len(self.classes):
             raise UserError(f"the model gives {given} classes, the class list has {len(self.classes)}: make them equal")
-        return confusion_counts(labels_from(outputs), target, given, self.classes.ignore_index)
+        labels, void = labels_from(outputs), self.classes.ignore_index
+        counts = {"confusion": confusion_counts(labels, target, given, void)}
+        return counts if weights is None else counts | {"area": confusion_counts(labels, target, given, void, weights)}
 
-    def _add(self, counts: Tensor) -> None:
+    def _add(self, counts: Mapping[str, Tensor]) -> None:
         # A tensor made in inference mode could not be all-reduced outside of it.
         with torch.inference_mode(False):
-            self.confusion = self.confusion.to(counts.device, non_blocking=True) + counts.sum(dim=0)
+            for name, part in counts.items():
+                so_far = self.sums.get(name, torch.zeros_like(self.confusion))
+                self.sums[name] = so_far.to(part.device, non_blocking=True) + part.sum(dim=0)
 
 
-def confusion_counts(labels: Tensor, target: Tensor, num_classes: int, ignore_index: int) -> Tensor:
-    """The confusion matrix of each sample, `[B, C, C]`, of labels `[B, *S]`, int64 in [0, C), against target `[B, *S]`,
-    any integer dtype.
+def confusion_counts(
+    labels: Tensor, target: Tensor, num_classes: int, ignore_index: int, weights: Tensor | None = None
+) -> Tensor:
+    """The confusion matrix of each sample, `[B, C, C]`, int64, of labels `[B, *S]`, int64 in [0, C), against target
+    `[B, *S]`, any integer dtype. Each place counts once, or as much as its weight says, `[B, *S]`, int64.
 
     Pixels whose target is `ignore_index` or no class at all are not counted: finding wrong values is the data check's
     work, not worth a wait for the device here. Raises `ValueError` where the shapes differ.
@@ -79,5 +95,6 @@ def confusion_counts(labels: Tensor, target: Tensor, num_classes: int, ignore_in
     # Row -1 takes what is below the classes, row C the ignored and what is above: both are cut off in the end.
     rows = target.where(target != ignore_index, num_classes).clamp_(-1, num_classes)
     cells = torch.add(labels, rows, alpha=num_classes).add_(num_classes)
-    counts = count_by_sample(cells, (num_classes + 2) * num_classes)
+    length = (num_classes + 2) * num_classes
+    counts = count_by_sample(cells, length) if weights is None else sum_by_sample(cells, weights, length)
     return counts.view(-1, num_classes + 2, num_classes)[:, 1:-1]

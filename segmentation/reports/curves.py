@@ -6,13 +6,17 @@ from typing import Any
 
 from segmentation.reports.figure import pyplot, save_figure
 
-PANELS = (("loss", "loss"), ("mIoU", "mIoU"), ("pixel_accuracy", "pixel accuracy"))
+
+def panels(place: str) -> list[tuple[str, str]]:
+    """Key and title of what is drawn by epoch; `place` is what a pixel or a face is called."""
+    return [("loss", "loss"), ("mIoU", "mIoU"), ("pixel_accuracy", f"{place} accuracy")]
 
 
-def draw_curves(history: Sequence[dict[str, Any]], monitor: str, mode: str, path: Path) -> None:
+def draw_curves(history: Sequence[dict[str, Any]], monitor: str, mode: str, path: Path, place: str) -> None:
     """Loss, mIoU, pixel accuracy and learning rate by epoch, for training and validation; the best epoch is marked."""
-    figure, axes = pyplot().subplots(1, len(PANELS) + 1, figsize=(4 * (len(PANELS) + 1), 3.2), layout="constrained")
-    for axis, (score, title) in zip(axes, PANELS, strict=False):
+    shown = panels(place)
+    figure, axes = pyplot().subplots(1, len(shown) + 1, figsize=(4 * (len(shown) + 1), 3.2), layout="constrained")
+    for axis, (score, title) in zip(axes, shown, strict=False):
         for split in ("train", "val"):
             points = [(row["epoch"], row[f"{split}/{score}"]) for row in history if f"{split}/{score}" in row]
             if points:

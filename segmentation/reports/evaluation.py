@@ -27,9 +27,10 @@ from segmentation.reports.blocks import (
 )
 from segmentation.reports.charts import Axis, Charts, Line, LineChart
 from segmentation.reports.confusion import Confusion, ranked_confusions
-from segmentation.reports.curves import PANELS
+from segmentation.reports.curves import panels
 from segmentation.reports.page import Block, Section, page
 from segmentation.reports.pictures import Picture, Pictures
+from segmentation.reports.words import Words
 
 MOST_CONFUSIONS = 20
 DIAGONAL = [(0.0, 0.0), (1.0, 1.0)]  # of a chart of shares
@@ -95,12 +96,14 @@ class EvaluationFacts:
     `iou_intervals` a pair for each class, None for none. `confusion` is `[C, C]`, int64, rows the truth. `history` are
     the rows of history.json, `epoch` the one that was scored. Pictures are RGB `[h, w, 3]` uint8 with their captions,
     image, truth, prediction and errors side by side: the worst and the best images, and the worst of each class.
-    `over_images` are mean and standard deviation of scores that each image has for itself.
+    `over_images` are mean and standard deviation of scores that each image has for itself. `words` say what stands for
+    images and pixels; `areas` are those of each class in the truth, where places differ in theirs.
     """
 
     title: str
     split: str
     about: Mapping[str, str]
+    words: Words
     headline: Sequence[HeadlineScore]
     resampling: str
     classes: Classes
@@ -118,14 +121,16 @@ class EvaluationFacts:
     calibration: CalibrationFacts | None = None
     binary: BinaryFacts | None = None
     over_images: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    areas: Sequence[int] | None = None
 
 
 def evaluation_page(facts: EvaluationFacts) -> str:
     """HTML, what matters most first."""
+    names, colors, words = facts.classes.names, facts.classes.colors, facts.words
     sections = [
         Section("Scores", list(_scores(facts))),
         Section("Classes", list(_classes(facts))),
-        Section("Confusion matrix", [Confusion(facts.confusion, facts.classes.names, facts.classes.colors)]),
+        Section("Confusion matrix", [Confusion(facts.confusion, names, colors, words.places)]),
         Section("Confusions in words", _confusions(facts)),
     ]
     if facts.boundary:
@@ -135,11 +140,11 @@ def evaluation_page(facts: EvaluationFacts) -> str:
     if facts.binary:
         sections.append(Section("Thresholds", _thresholds(facts.binary)))
     if facts.history:
-        sections.append(Section("Training", [training_charts(facts.history, facts.epoch)]))
+        sections.append(Section("Training", [training_charts(facts.history, facts.epoch, words.place)]))
     sections += [
-        Section("Worst images", [Pictures(facts.worst)]),
-        Section("Best images", [Pictures(facts.best)]),
-        Section("Worst images by class", list(_worst_by_class(facts))),
+        Section(f"Worst {words.samples}", [Pictures(facts.worst)]),
+        Section(f"Best {words.samples}", [Pictures(facts.best)]),
+        Section(f"Worst {words.samples} by class", list(_worst_by_class(facts))),
         Section("How it was made", [Code(facts.command), Definitions(list(_environment(facts.environment)))]),
     ]
     return page(facts.title, [section for section in sections if any(map(_holds_something, section.blocks))])
@@ -157,7 +162,8 @@ def _scores(facts: EvaluationFacts) -> Iterator[Block]:
         rows: list[list[Cell]] = [
             [name, score(mean), score(deviation)] for name, (mean, deviation) in facts.over_images.items()
         ]
-        yield Table(["score of each image", "mean", "standard deviation"], rows, "Means over images")
+        header = [f"score of each {facts.words.sample}", "mean", "standard deviation"]
+        yield Table(header, rows, f"Means over {facts.words.samples}")
 
 
 def _figure(given: HeadlineScore) -> Figure:
@@ -170,17 +176,22 @@ def _classes(facts: EvaluationFacts) -> Iterator[Block]:
     colors = dict(zip(names, facts.classes.colors, strict=True))
     intervals = facts.iou_intervals or [None] * len(names)
     columns = {**facts.by_class, **_boundary_columns(facts)}
-    truth = facts.confusion.sum(axis=1)
+    truth = {"of the truth": facts.confusion.sum(axis=1)}
+    if facts.areas is not None:
+        truth = {f"of the {facts.words.places}": truth["of the truth"], "of the area": np.asarray(facts.areas)}
     rows: list[list[Cell]] = []
     for index, name in enumerate(names):
         scores = [score(float(values[index])) for values in columns.values()]
-        share = Number(truth[index] / max(truth.sum(), 1), share_text(truth[index], truth.sum()))
-        rows.append([name, *scores, _bounds(intervals[index]), share])
-    header = ["class", *columns, "95 % of IoU", "of the truth"]
+        rows.append([name, *scores, _bounds(intervals[index]), *(_share(of[index], of.sum()) for of in truth.values())])
+    header = ["class", *columns, "95 % of IoU", *truth]
     yield Table(header, rows, "Scores by class", sortable=True, colors=colors)
     yield Heading("IoU with its 95 % interval")
     iou = [_bar(float(value), interval) for value, interval in zip(facts.by_class["IoU"], intervals, strict=True)]
     yield Bars([(name, {"IoU": bar}) for name, bar in zip(names, iou, strict=True)], colors, whole=1)
+
+
+def _share(part: int, whole: int) -> Number:
+    return Number(part / max(whole, 1), share_text(part, whole))
 
 
 def _bounds(interval: Interval | None) -> Number:
@@ -193,7 +204,7 @@ def _bar(value: float, interval: Interval | None) -> Bar:
 
 
 def _confusions(facts: EvaluationFacts) -> list[Block]:
-    table = ranked_confusions(facts.confusion, facts.classes.names, MOST_CONFUSIONS)
+    table = ranked_confusions(facts.confusion, facts.classes.names, MOST_CONFUSIONS, facts.words.places)
     return [table] if table.rows else [Text("No class was taken for another.")]
 
 
@@ -247,12 +258,12 @@ def _chart_of_shares(title: str, x: str, y: str, lines: Sequence[Line]) -> LineC
     return LineChart(title, Axis(x, 0, 1), Axis(y, 0, 1), lines)
 
 
-def training_charts(history: Sequence[Mapping[str, Any]], epoch: int | None) -> Charts:
+def training_charts(history: Sequence[Mapping[str, Any]], epoch: int | None, place: str) -> Charts:
     """Loss, mIoU, pixel accuracy and learning rate by epoch, from the rows of history.json."""
     marks = [] if epoch is None else [(float(epoch), f"epoch {epoch}, scored here")]
     x = Axis("epoch", whole=True)
     charts = []
-    for key, title in PANELS:
+    for key, title in panels(place):
         lines = [Line(split, points) for split in ("train", "val") if (points := curve(history, f"{split}/{key}"))]
         if lines:
             charts.append(LineChart(title, x, Axis(title), lines, marks))

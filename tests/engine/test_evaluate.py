@@ -44,6 +44,14 @@ def test_scores_are_those_counted_by_hand() -> None:
     assert scores["loss"] == pytest.approx((4 * right + wrong) / 5)
 
 
+def test_places_with_weights_are_scored_by_them_too() -> None:
+    target = torch.tensor([[[0, 0, 1], [1, 1, 255]]])
+    said, weights = certain([[0, 1, 1], [1, 1, 2]]), torch.tensor([[[2, 3, 5], [7, 11, 100]]])
+    scores = scores_of([Batch(said, target, ("one",), weights=weights)])
+    assert (scores["pixel_accuracy"], scores["area_accuracy"]) == (4 / 5, 25 / 28)
+    assert not any(name.startswith("area_") for name in scores_of([Batch(said, target, ("one",))]))
+
+
 def test_every_sample_weighs_the_same_in_the_loss_however_the_batches_are_cut() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(5, len(CLASSES), 2, 2, generator=generator)

@@ -76,6 +76,8 @@ def test_the_headline_has_a_place_for_what_was_not_measured() -> None:
     assert "loss 0.5000" in line
     assert "mIoU 0.2500" in line
     assert "FWIoU nan" in line
+    assert "area" not in line
+    assert "area_mIoU 0.7500" in headline({"val/area_mIoU": 0.75}, "val")
 
 
 def test_a_class_that_does_not_occur_shows_a_dash() -> None:
@@ -88,3 +90,11 @@ def test_a_class_that_does_not_occur_shows_a_dash() -> None:
     cells = {row[0]: [cell for cell in row[1:] if cell != "│"] for row in rows}
     assert cells["road"] == ["0.7500"] * 4
     assert cells["car"] == cells["pole"] == ["-"] * 4
+
+
+def test_scores_by_area_have_a_column_where_there_are_any() -> None:
+    scores = {f"val/{score}/roof": 0.5 for score in ("IoU", "Dice", "precision", "recall")}
+    assert "area_IoU" not in class_table(scores, "val", ["roof"])
+    table = class_table(scores | {"val/area_IoU/roof": 0.75}, "val", ["roof"])
+    assert "area_IoU" in table
+    assert "0.7500" in table

@@ -23,12 +23,15 @@ def batch(samples: int = len(KEYS)) -> tuple[Tensor, Tensor]:
     return torch.randn(samples, 3, 6, 5, generator=generator), target.where(target < 3, VOID)
 
 
+AREAS = torch.randint(2**40, (len(KEYS), 6, 5), generator=torch.Generator().manual_seed(1))
+
+
 def counted(metric: SampleMetric, *sizes: int) -> SampleMetric:
     start = 0
     logits, target = batch()
     for size in sizes:
         part = slice(start, start + size)
-        metric.update(logits[part], target[part], KEYS[part])
+        metric.update(logits[part], target[part], KEYS[part], AREAS[part])
         start += size
     return metric
 
@@ -66,16 +69,19 @@ def test_however_the_batches_are_cut_the_samples_have_their_own_counts_and_the_s
     metric = counted(SampleMetric(CLASSES, {"pixels": road_and_void, "certainty": certainty}), *sizes)
     logits, target = batch()
     running = SegmentationMetric(CLASSES)
-    running.update(logits, target, KEYS)
+    running.update(logits, target, KEYS, AREAS)
     counts = metric.counts()
     assert tuple(metric.keys) == KEYS
-    assert np.array_equal(counts["confusion"].sum(axis=0), running.confusion.numpy())
-    assert metric.confusion.equal(running.confusion)
+    for name, sums in running.sums.items():
+        assert np.array_equal(counts[name].sum(axis=0), sums.numpy())
+        assert metric.sums[name].equal(sums)
     assert metric.compute() == running.compute()
     for index in range(len(KEYS)):
         alone = SegmentationMetric(CLASSES)
-        alone.update(logits[index : index + 1], target[index : index + 1], KEYS[index])
+        only = slice(index, index + 1)
+        alone.update(logits[only], target[only], KEYS[index], AREAS[only])
         assert np.array_equal(counts["confusion"][index], alone.confusion.numpy())
+        assert np.array_equal(counts["area"][index], alone.sums["area"].numpy())
     assert np.array_equal(counts["pixels"], road_and_void(logits, target).numpy())
     assert np.array_equal(counts["certainty"], logits.amax(dim=(1, 2, 3)).numpy())
     assert counts["certainty"].dtype == np.float32
@@ -125,12 +131,13 @@ def test_parts_of_several_processes_are_one() -> None:
     logits, target = batch()
     parts = [SampleMetric(CLASSES, counters) for _ in range(3)]
     for part, places in ((parts[0], slice(0, 7, 2)), (parts[2], slice(1, 7, 2))):
-        part.update(logits[places], target[places], KEYS[places])
+        part.update(logits[places], target[places], KEYS[places], AREAS[places])
     with torch.inference_mode():
         parts[0].merge([pickle.loads(pickle.dumps(part.state())) for part in parts])
     assert parts[0].keys == [*KEYS[0::2], *KEYS[1::2]]
-    assert parts[0].confusion.equal(whole.confusion)
+    assert all(parts[0].sums[name].equal(sums) for name, sums in whole.sums.items())
     assert parts[0].compute() == whole.compute()
+    assert list(parts[0].counts()) == list(whole.counts()) == ["confusion", "pixels", "certainty", "area"]
     order = np.argsort(parts[0].keys)
     for name, counts in parts[0].counts().items():
         assert np.array_equal(counts[order], whole.counts()[name])
@@ -166,3 +173,5 @@ def test_what_does_not_fit_is_told_and_counted_nowhere() -> None:
     assert metric.confusion.sum() == 0
     with pytest.raises(ValueError, match="another name"):
         SampleMetric(CLASSES, {"confusion": road_and_void})
+    with pytest.raises(ValueError, match="area is counted anyway"):
+        SampleMetric(CLASSES, {"area": road_and_void})

@@ -11,6 +11,7 @@ from torch import Tensor
 from segmentation.classes import Classes
 from segmentation.errors import UserError
 from segmentation.metrics.counting import count_by_sample, sum_by_sample
+from segmentation.metrics.scores import metric_names
 from segmentation.metrics.segmentation import SegmentationMetric, confusion_counts
 
 VOID = 255
@@ -97,13 +98,68 @@ def test_a_byte_mask_may_have_more_classes_than_a_byte_holds(ignore_index: int) 
     assert counts.nonzero().tolist() == [[0, 0, 299], [0, 255, 255]]
 
 
+def test_areas_are_counted_beside_the_places() -> None:
+    target = torch.tensor([[[0, 0, 1], [2, VOID, 1]]])
+    labels = torch.tensor([[[0, 1, 1], [2, 2, 0]]])
+    metric = SegmentationMetric(CLASSES)
+    metric.update(logits_of(labels, 3), target, ["mesh"], torch.tensor([[[5, 7, 11], [13, 1000, 17]]]))
+    assert metric.confusion.tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
+    assert metric.sums["area"].tolist() == [[5, 7, 0], [17, 11, 0], [0, 0, 13]]
+    values = metric.compute()
+    assert (values["pixel_accuracy"], values["area_accuracy"]) == (3 / 5, 29 / 53)
+    assert values["area_mIoU"] == pytest.approx((5 / 29 + 11 / 35 + 1) / 3)
+    assert (values["area_IoU/car"], values["area_recall/road"]) == (11 / 35, 5 / 12)
+    assert list(values) == metric_names(NAMES, by_area=True)
+    metric.reset()
+    metric.update(logits_of(labels, 3), target, ["image"])
+    assert list(metric.compute()) == metric_names(NAMES)
+
+
+def test_areas_are_exact_where_floating_point_is_not() -> None:
+    """Sums above 2**53 by integers of Python, and those of scikit-learn, which adds integers as such."""
+    logits, target = random_batch(3, 2, 32, 32)
+    weights = torch.randint(2**53, 2**55, target.shape, generator=torch.Generator().manual_seed(1)) | 1
+    labels, valid = logits.argmax(dim=1), target != VOID
+    counts = confusion_counts(labels, target, 3, VOID, weights).sum(dim=0).tolist()
+    expected = [[0] * 3 for _ in range(3)]
+    for truth, said, weight in zip(
+        target[valid].tolist(), labels[valid].tolist(), weights[valid].tolist(), strict=True
+    ):
+        expected[truth][said] += weight
+    assert counts == expected
+    assert any(int(float(cell)) != cell for row in expected for cell in row)
+    reference_counts = sklearn.metrics.confusion_matrix(
+        target[valid], labels[valid], sample_weight=weights[valid].numpy()
+    )
+    assert reference_counts.tolist() == expected
+
+
+def test_scores_by_area_agree_with_scikit_learn() -> None:
+    logits, target = random_batch(3, 4, 40, 40)
+    weights = torch.randint(0, 10_000, target.shape, generator=torch.Generator().manual_seed(1))
+    metric = SegmentationMetric(CLASSES)
+    for part in (slice(0, 3), slice(3, 4)):
+        metric.update(logits[part], target[part], list("abcd")[part], weights[part])
+    values, valid = metric.compute(), target != VOID
+    truth, labels, areas = target[valid].numpy(), logits.argmax(dim=1)[valid].numpy(), weights[valid].numpy()
+    iou = sklearn.metrics.jaccard_score(truth, labels, average=None, sample_weight=areas)
+    f1 = sklearn.metrics.f1_score(truth, labels, average=None, sample_weight=areas)
+    assert [values[f"area_IoU/{name}"] for name in NAMES] == pytest.approx(list(iou))
+    assert [values[f"area_F1/{name}"] for name in NAMES] == pytest.approx(list(f1))
+    assert (values["area_mIoU"], values["area_mDice"]) == pytest.approx((iou.mean(), f1.mean()))
+    assert values["area_accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(truth, labels, sample_weight=areas))
+    assert values["area_kappa"] == pytest.approx(sklearn.metrics.cohen_kappa_score(truth, labels, sample_weight=areas))
+
+
 def test_the_count_for_other_devices_is_the_same() -> None:
     """A meta tensor takes the way of a GPU, and raises on whatever would have to be read on the host."""
     cells = torch.randint(0, 12, (2, 1000), generator=torch.Generator().manual_seed(0))
     assert sum_by_sample(cells, torch.ones_like(cells), 14).equal(count_by_sample(cells, 14))
     metric = SegmentationMetric(CLASSES)
-    metric.update(torch.randn(2, 3, 4, 4, device="meta"), torch.zeros(2, 4, 4, dtype=torch.uint8, device="meta"), ["a"])
+    target = torch.zeros(2, 4, 4, dtype=torch.uint8, device="meta")
+    metric.update(torch.randn(2, 3, 4, 4, device="meta"), target, ["a"], target.long())
     assert metric.confusion.is_meta
+    assert metric.sums["area"].is_meta
 
 
 def test_counts_of_inference_mode_may_be_changed_outside_of_it() -> None:

@@ -13,6 +13,7 @@ from segmentation.reports.evaluation import (
     EvaluationFacts,
     HeadlineScore,
 )
+from segmentation.reports.words import Words
 
 CAMVID = (
     ("sky", (128, 128, 128)),
@@ -93,6 +94,7 @@ def evaluation_facts(**changes: Any) -> EvaluationFacts:
             "epoch": "22, EMA weights",
             "precision": "bf16",
         },
+        "words": Words("image", "images", "pixel", "pixels"),
         "headline": [
             HeadlineScore(
                 "mIoU", float(np.nanmean(iou)), (float(np.nanmean(iou)) - 0.03, float(np.nanmean(iou)) + 0.02)

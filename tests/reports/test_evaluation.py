@@ -5,6 +5,7 @@ import pytest
 
 from segmentation.classes import Classes
 from segmentation.reports.evaluation import evaluation_page, training_charts
+from segmentation.reports.words import Words
 from tests.reports.parsed import Parsed
 from tests.reports.sample import CLASSES, evaluation_facts, history, picture
 
@@ -66,6 +67,21 @@ def test_the_table_of_classes_has_all_scores_and_the_share_of_the_truth(found: P
     assert row[:5] == ["sky", *values]
     assert row[-1] == f"{share:.1%}".replace("%", " %")
     assert "sortable" in [table.get("class") for table in found.of("table")]
+
+
+def test_what_was_scored_is_called_by_its_name_and_areas_have_a_share() -> None:
+    areas = list(range(len(CLASSES)))
+    words = Words("mesh", "meshes", "face", "faces")
+    page = evaluation_page(evaluation_facts(words=words, areas=areas, boundary=None, headline=[], over_images={}))
+    found = Parsed(page)
+    place = found.texts.index("95 % of IoU")
+    assert found.texts[place + 1 : place + 3] == ["of the faces", "of the area"]
+    place = found.texts.index("building", place)
+    assert f"{100 / sum(areas):.1f} %" in found.texts[place : place + 9]
+    assert {"worst-meshes", "best-meshes", "worst-meshes-by-class"} <= set(titles(found))
+    assert "faces of sky were read right" in page
+    assert "pixels of" not in page
+    assert "pixel accuracy" not in page
 
 
 def test_the_matrix_says_every_cell_in_words(found: Parsed) -> None:
@@ -148,7 +164,7 @@ def test_the_page_of_many_classes_and_pictures_stays_under_10_mb() -> None:
 
 def test_training_charts_go_through_the_epochs_that_have_a_value() -> None:
     rows = json.loads(json.dumps(history(6)))
-    loss, miou, accuracy, rate = training_charts(rows, epoch=4).charts
+    loss, miou, accuracy, rate = training_charts(rows, epoch=4, place="pixel").charts
     assert [chart.title for chart in (loss, miou, accuracy, rate)] == [
         "loss",
         "mIoU",

@@ -70,7 +70,7 @@ def _tell(groups: Sequence[Group], comparisons: Sequence[Comparison], notes: Seq
     for comparison in comparisons:
         title = f"{comparison.baseline.name} (first) and {comparison.other.name} (second)"
         over_classes, by_class = score_names(comparison)
-        names = [*over_classes, *(name for name in by_class if name.startswith("IoU/"))]
+        names = [*over_classes, *(name for name in by_class if name.startswith(("IoU/", "area_IoU/")))]
         log.info("%s", table_text(title, *told(score_table(comparison, names))))
         log.info("%s", table_text("what differs", *told(config_table(comparison, WIDEST))))
         log.info("%s", table_text("cost", *told(cost_table(comparison))))

@@ -10,9 +10,11 @@ import numpy as np
 
 from segmentation.apps.config.content import flat
 from segmentation.apps.runs.records import NO_OPTIONS
+from segmentation.build.kinds import kind_for
 from segmentation.metrics.kept import KeptCounts
 from segmentation.metrics.kept_scores import kept_scores
 from segmentation.metrics.scores import Counts, scores_from
+from segmentation.reports.words import Words
 from segmentation.runtime.run_folder import RunFolder
 
 # Runs that differ in these alone are seeds of one. The split follows the seed; other images of val are refused anyway.
@@ -34,6 +36,10 @@ class ComparedRun:
     kept: KeptCounts
     result: Mapping[str, Any]
     cost: Mapping[str, Any]
+
+    @property
+    def words(self) -> Words:
+        return kind_for({"_target_": self.config.get("dataset._target_")}).WORDS
 
     @cached_property
     def counts(self) -> Counts:

@@ -14,6 +14,7 @@ from segmentation.metrics.block_length import block_length, influence
 from segmentation.metrics.bootstrap import Difference, Resamples, resample
 from segmentation.metrics.kept_scores import scored_kept
 from segmentation.metrics.seeds import group_differences
+from segmentation.reports.words import Words
 
 MAIN = "mIoU"  # the score that the sentence speaks of
 LOWER_IS_BETTER = {"ECE"}
@@ -42,6 +43,10 @@ class Comparison:
     resamples: Resamples
 
     @property
+    def words(self) -> Words:
+        return self.baseline.runs[0].words
+
+    @property
     def of_seeds(self) -> bool:
         """Whether both are seeds of one configuration, whose difference is noise whatever the images say."""
         return self.baseline.runs[0].experiment == self.other.runs[0].experiment
@@ -60,9 +65,9 @@ class Comparison:
         return 1 - above if score in LOWER_IS_BETTER else above
 
     def sentence(self) -> str:
-        found = self.differences[MAIN]
+        found, samples = self.differences[MAIN], self.words.samples
         if math.isnan(found.low):
-            return f"Whether {self.other.name} differs from {self.baseline.name} cannot be told from these images."
+            return f"Whether {self.other.name} differs from {self.baseline.name} cannot be told from these {samples}."
         amount = f"{abs(found.value):.4f} {'below' if found.value < 0 else 'above'}" if found.value else "equal to"
         return (
             f"The {MAIN} of {self.other.name} is {amount} that of {self.baseline.name}, {self._verdict()}: the 95 % "
@@ -72,13 +77,14 @@ class Comparison:
 
     def _verdict(self) -> str:
         """Names the noise: that of the images, which the interval holds, and of seeds, if there are several."""
+        samples = self.words.samples
         if self.of_seeds:
-            return "as two seeds of one configuration may differ; what other images would change"
+            return f"as two seeds of one configuration may differ; what other {samples} would change"
         place = "beyond" if self.beyond_noise else "within"
         if not self._single:
-            return f"which is {place} the noise of images and seeds"
+            return f"which is {place} the noise of {samples} and seeds"
         of = "one seed each" if len(self._single) == 2 else f"of {self._single[0]} one seed"
-        return f"which is {place} the noise of these images ({of}: other seeds may differ by more)"
+        return f"which is {place} the noise of these {samples} ({of}: other seeds may differ by more)"
 
     @property
     def _single(self) -> list[str]:
@@ -86,14 +92,15 @@ class Comparison:
 
     def notes(self) -> list[str]:
         """What the intervals hold, and what they do not."""
-        told = [f"95 % {resampling(self.baseline.runs[0].kept.groups, self.resamples)}, the same for both."]
+        groups, samples = self.baseline.runs[0].kept.groups, self.words.samples
+        told = [f"95 % {resampling(groups, self.resamples, samples)}, the same for both."]
         if self.of_seeds:
             return [*told, "Both are seeds of one configuration: the mean and the deviation of all are what counts."]
         if self._single:
             told.append(
                 f"Of {' and '.join(self._single)} there is one seed{' each' if len(self._single) == 2 else ''}: what "
-                "another seed would change, often more than other images, is not in the intervals; several runs that "
-                "differ in their seed alone would tell."
+                f"another seed would change, often more than other {samples}, is not in the intervals; several runs "
+                "that differ in their seed alone would tell."
             )
         if len(self._single) < 2:
             told.append(

@@ -8,6 +8,7 @@ from segmentation.apps.comparison.compared import ComparedRun, Group, config_dif
 from segmentation.apps.comparison.cost import COSTS, cost_notes, cost_ratio
 from segmentation.apps.comparison.difference import LOWER_IS_BETTER, MAIN, Comparison
 from segmentation.apps.config.content import shown
+from segmentation.metrics.scores import area_name
 from segmentation.reports.blocks import ABSENT, Cell, Heading, Listing, Number, Table, Text
 from segmentation.reports.page import Block, Section, page
 from segmentation.reports.pictures import Pictures
@@ -47,11 +48,11 @@ def _blocks(comparison: Comparison, drawn: Drawn) -> Iterator[Block]:
     yield Listing(latency_notes(comparison))
     yield Heading(f"What differs{_of_first_runs(comparison)}")
     yield Table(*config_table(comparison), "Options")
-    yield Heading("The images that changed most")
+    yield Heading(f"The {comparison.words.samples} that changed most")
     if not comparison.changes:
         yield Text("None changed.")
         return
-    yield Table(*change_table(comparison), "By pixel accuracy", sortable=True)
+    yield Table(*change_table(comparison), f"By {comparison.words.place} accuracy", sortable=True)
     if drawn:
         yield Text(f"The first above, the second below{_of_first_runs(comparison)}:")
         yield Pictures(drawn)
@@ -65,7 +66,7 @@ def _of_first_runs(comparison: Comparison) -> str:
 
 def score_names(comparison: Comparison) -> tuple[list[str], list[str]]:
     """Scores over all classes, and those of each class."""
-    names = [name for name in comparison.differences if name.split("/")[0] not in SAME]
+    names = [name for name in comparison.differences if name.split("/")[0] not in (*SAME, *map(area_name, SAME))]
     return [name for name in names if "/" not in name], [name for name in names if "/" in name]
 
 
@@ -99,7 +100,8 @@ def cost_table(comparison: Comparison) -> Rows:
         ratio = cost_ratio(first.cost, second.cost, cost)
         both = first.cost[cost] is not None and second.cost[cost] is not None
         told: Cell = "measured otherwise" if both and ratio is None else Number(ratio, f"{ratio or 0:.3g}")
-        rows.append([label, _cost(first.cost[cost]), _cost(second.cost[cost]), told])
+        told_as = label.replace("images", first.words.samples)
+        rows.append([told_as, _cost(first.cost[cost]), _cost(second.cost[cost]), told])
     return ["cost", first.name, second.name, "second / first"], rows
 
 
@@ -118,7 +120,7 @@ def config_table(comparison: Comparison, longest: int | None = None) -> Rows:
 
 
 def change_table(comparison: Comparison) -> Rows:
-    return ["image", "first", "second", "difference"], [
+    return [comparison.words.sample, "first", "second", "difference"], [
         [change.key, _score(change.baseline), _score(change.other), _change(change.value)]
         for change in comparison.changes
     ]

@@ -52,7 +52,8 @@ def pictures_of(pairs: Sequence[Pair], device: str | None, root: str | None) -> 
                 with explains_out_of_memory(advice_for_evaluation(1)):
                     drawn[name] = _drawn(runs[name], keys, options_of(runs[name], device, root), bar.advance)
             except UserError as error:
-                log.warning("no pictures of what %s makes of the images that changed most: %s", name, error)
+                samples = runs[name].words.samples
+                log.warning("no pictures of what %s makes of the %s that changed most: %s", name, samples, error)
     return [
         [(key, np.concatenate([drawn[first.name][key], drawn[second.name][key]])) for key in keys]
         if {first.name, second.name} <= drawn.keys()

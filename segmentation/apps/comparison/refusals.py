@@ -50,7 +50,9 @@ def refuse_others(runs: Sequence[ComparedRun]) -> None:
             raise UserError(f"the runs have other classes: {_told(first, run, first.kept.names, run.kept.names)}")
         if set(run.kept.keys) != set(first.kept.keys):
             told = _told(first, run, first.kept.keys, run.kept.keys)
-            raise UserError(f"the runs were evaluated on other images: {told}; evaluate both on the same data")
+            raise UserError(
+                f"the runs were evaluated on other {first.words.samples}: {told}; evaluate both on the same data"
+            )
 
 
 def _told(a: ComparedRun, b: ComparedRun, of_a: Sequence[str], of_b: Sequence[str]) -> str:
@@ -71,6 +73,6 @@ def refuse_other_labels(runs: Sequence[ComparedRun]) -> None:
         if len(differ):
             keys = ", ".join(first.kept.keys[place] for place in differ[:FEW])
             raise UserError(
-                f"the labels of {len(differ)} images are not those that {first.name} was scored on ({keys}): "
-                f"evaluate {first.name} and {run.name} again"
+                f"the labels of {len(differ)} {first.words.samples} are not those that {first.name} was scored on "
+                f"({keys}): evaluate {first.name} and {run.name} again"
             )

@@ -53,7 +53,7 @@ def refuse_meshes(cfg: DictConfig) -> None:
     """Raises `UserError` for a mesh model or data set, in a command that is for images."""
     for group in ("model", "dataset"):
         node = cfg.get(group)
-        if node and "_target_" in node and is_for_meshes(node):
+        if is_for_meshes(node):
             raise UserError(f"{group}._target_={node._target_}: this command is for images; train.py takes meshes")
 
 

@@ -46,8 +46,7 @@ def mixed_kinds(content: Content) -> Iterator[str]:
 
 def kind_faults(content: Content) -> Iterator[str]:
     """Of a run on meshes: options and losses that are for images, and what data and model have to agree on."""
-    dataset = content.get("dataset")
-    if isinstance(dataset, dict) and "_target_" in dataset and is_for_meshes(dataset):
+    if is_for_meshes(content.get("dataset")):
         yield from _options_of_images(content)
         yield from _losses_of_images(content)
         yield from _feature_faults(content)

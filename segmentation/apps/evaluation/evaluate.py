@@ -21,7 +21,7 @@ from segmentation.apps.runs.data import locate_data, open_data
 from segmentation.apps.runs.opened import Trained, as_asked, classes_of, load_trained, names_of_choices, open_run
 from segmentation.build.data import build_split
 from segmentation.build.feed import evaluation_loader
-from segmentation.build.kinds import kind_of
+from segmentation.build.kinds import kind_for, kind_of
 from segmentation.build.make import plain
 from segmentation.build.meshes import is_for_meshes
 from segmentation.build.model import build_loss
@@ -53,7 +53,7 @@ def evaluate_run(cfg: DictConfig) -> float:
     """
     folder, run = open_run(cfg)
     if cfg.from_counts:
-        return _from_counts(cfg, folder)
+        return _from_counts(cfg, folder, run)
     _choose_data(run, cfg)
     _refuse_for_meshes(run, cfg)
     raise_faults(faults_in_dataset(run))
@@ -63,7 +63,7 @@ def evaluate_run(cfg: DictConfig) -> float:
         return _evaluate(cfg, folder, run, device, world)
 
 
-def _from_counts(cfg: DictConfig, folder: RunFolder) -> float:
+def _from_counts(cfg: DictConfig, folder: RunFolder, run: DictConfig) -> float:
     if world_of_torchrun().size > 1:
         raise UserError("from_counts=true takes a moment in a single process: start it without torchrun")
     name = _result_name(cfg, folder)
@@ -75,9 +75,10 @@ def _from_counts(cfg: DictConfig, folder: RunFolder) -> float:
                 "evaluate without from_counts"
             )
     summary = read_summary(folder, name, _result_name(cfg, folder, "val"), cfg.resamples, cfg.seed)
-    write_result(folder.evaluation / name, summary, about, scores)
+    words = kind_for(run.dataset).WORDS
+    write_result(folder.evaluation / name, summary, about, scores, words.samples)
     if cfg.report:
-        write_page(folder.evaluation / f"{name}.html", classes_of(folder), summary, about, {})
+        write_page(folder.evaluation / f"{name}.html", classes_of(folder), summary, about, {}, words)
         log.info("the page has no pictures now: they need the model")
     refuse_below(cfg.min_mIoU, cfg.split, summary.values["mIoU"])
     return summary.values["mIoU"]
@@ -92,11 +93,11 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
         samples = _samples(cfg, run, source, folder)
     trained = load_trained(cfg, folder, run, classes, device)
 
-    batch_size = run.trainer.val_batch_size
+    kind, batch_size = kind_of(source), run.trainer.val_batch_size
     loader = evaluation_loader(run, source, samples, world)
     model, loss = as_asked(trained.model, cfg, batch_size), build_loss(run.loss, device)
     counted = counters(classes, cfg.boundary_width, cfg.boundary_tolerance, len(samples))
-    if not kind_of(source).HAS_BOUNDARIES:
+    if not kind.HAS_BOUNDARIES:
         counted.pop("boundary")
     metric = SampleMetric(classes, counted)
     started = time.perf_counter()
@@ -131,15 +132,15 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
     kept.save(stem.with_name(f"{stem.name}.npz"))
     val = kept if cfg.split == "val" else counts_of_val(folder, _result_name(cfg, folder, "val"))
     summary = Summary(kept, val, cfg.resamples, cfg.seed)
-    write_result(stem, summary, about, scores)
+    write_result(stem, summary, about, scores, kind.WORDS.samples)
     log.info("%s, epoch %d, %s weights -> %s.json, .npz", trained.path, trained.epoch, trained.weights, stem)
     _tell_agreement(summary.values["mIoU"], trained, cfg)
     predict = predictor(model, run, source, device, precision)
     with explains_out_of_memory(too_large):
         if cfg.report:
             page = stem.with_name(f"{stem.name}.html")
-            drawing = kind_of(source).drawing(run.dataset, source)
-            write_page(page, classes, summary, about, pictures_for(summary, drawing, samples, predict))
+            drawn = pictures_for(summary, kind.drawing(run.dataset, source), samples, predict)
+            write_page(page, classes, summary, about, drawn, kind.WORDS)
             log.info("the page: %s", page)
         if cfg.label_errors:
             write_label_errors(predict, source, samples, stem)

@@ -25,6 +25,7 @@ from segmentation.reports.evaluation import (
     evaluation_page,
 )
 from segmentation.reports.pictures import Picture
+from segmentation.reports.words import Words
 from segmentation.runtime.console import progress_bar
 from segmentation.runtime.files import read_json, write_text
 from segmentation.runtime.run_folder import RunFolder, read_written
@@ -32,16 +33,21 @@ from segmentation.runtime.run_folder import RunFolder, read_written
 EXTREMES, OF_A_CLASS = 12, 3  # pictures of the worst images, and of the best; of the worst of each class
 HEADLINE = ("mIoU", "pixel_accuracy", "mean_accuracy", "mDice", "FWIoU", "kappa", *FURTHER)
 OVER_IMAGES = ("mIoU", "pixel_accuracy", "mDice")
-COLUMNS = ("IoU", "Dice", "precision", "recall")
+COLUMNS = ("IoU", "Dice", "precision", "recall", "area_IoU", "area_Dice")
 CURVE_POINTS = 250
 
 
 def write_page(
-    path: Path, classes: Classes, summary: Summary, about: Mapping[str, Any], drawn: Mapping[str, np.ndarray]
+    path: Path,
+    classes: Classes,
+    summary: Summary,
+    about: Mapping[str, Any],
+    drawn: Mapping[str, np.ndarray],
+    words: Words,
 ) -> None:
     """With the pictures that there are: `drawn` holds them by the keys of their samples."""
     worst, best, by_class = _chosen(summary)
-    captions = _captions(summary)
+    captions = _captions(summary, words.places)
     keys = summary.kept.keys
 
     def pictures(chosen: Iterable[int]) -> list[Picture]:
@@ -49,21 +55,26 @@ def write_page(
 
     folder, split = RunFolder(path.resolve().parents[1]), str(about["split"])
     environment = dict(about["environment"])
+    if "boundary" not in summary.kept.arrays:
+        about = {key: value for key, value in about.items() if not key.startswith("boundary_")}
+    columns = [name for name in COLUMNS if f"{name}/{classes.names[0]}" in summary.values]
     facts = EvaluationFacts(
         title=f"{folder.path.name}: {path.stem}",
         split=split,
-        about=_told(about),
+        about=_told(about, words.samples),
+        words=words,
         headline=[
-            HeadlineScore(name.replace("_", " "), summary.values[name], _bounds(summary.intervals[name]))
+            HeadlineScore(_label(name, words.place), summary.values[name], _bounds(summary.intervals[name]))
             for name in HEADLINE
             if name in summary.values
         ],
-        resampling=f"95 % {resampling(summary.kept.groups, summary.resamples)}.",
+        resampling=f"95 % {resampling(summary.kept.groups, summary.resamples, words.samples)}.",
         classes=classes,
         over_images={
-            name: (summary.values[f"image_mean/{name}"], summary.values[f"image_std/{name}"]) for name in OVER_IMAGES
+            _label(name, words.place): (summary.values[f"image_mean/{name}"], summary.values[f"image_std/{name}"])
+            for name in OVER_IMAGES
         },
-        by_class={score: _of_classes(summary, score) for score in COLUMNS},
+        by_class={_label(score, words.place): _of_classes(summary, score) for score in columns},
         iou_intervals=[_bounds(summary.intervals[f"IoU/{name}"]) for name in classes.names],
         confusion=summary.kept.arrays["confusion"].sum(axis=0),
         history=read_written(folder.history, _read_history) if folder.history.is_file() else [],
@@ -75,6 +86,7 @@ def write_page(
         environment={**environment, "trained by": _training_command(folder)},
         boundary=_boundary(summary, about) if "boundary" in summary.kept.arrays else None,
         calibration=_calibration(summary),
+        areas=summary.kept.arrays["area"].sum(axis=(0, 2)).tolist() if "area" in summary.kept.arrays else None,
         binary=_binary(summary) if "foreground" in summary.kept.arrays else None,
     )
     write_text(path, evaluation_page(facts))
@@ -107,11 +119,18 @@ def _training_command(folder: RunFolder) -> str:
     return str(read_written(folder.environment, read_json).get("command", "")) if folder.environment.is_file() else ""
 
 
-def _told(about: Mapping[str, Any]) -> dict[str, str]:
+def _label(score: str, place: str) -> str:
+    """As people read it: of meshes `pixel_accuracy` is the face accuracy, `area_mIoU` the mIoU by area."""
+    name = score.removeprefix("area_").replace("pixel", place).replace("_", " ")
+    return f"{name} by area" if score.startswith("area_") else name
+
+
+def _told(about: Mapping[str, Any], samples: str) -> dict[str, str]:
     apart = ("split", "tta", "environment")
     told = {key: value for key, value in about.items() if key not in apart and value is not None}
     views = [f"{kind} {value}" for kind, value in about["tta"].items() if value]
-    return {key.replace("_", " "): str(value) for key, value in {**told, "tta": ", ".join(views) or "none"}.items()}
+    told["tta"] = ", ".join(views) or "none"
+    return {key.replace("images", samples).replace("_", " "): str(value) for key, value in told.items()}
 
 
 def _chosen(summary: Summary) -> tuple[list[int], list[int], dict[str, list[int]]]:
@@ -127,10 +146,10 @@ def _chosen(summary: Summary) -> tuple[list[int], list[int], dict[str, list[int]
     return order[:each], order[::-1][:each], by_class
 
 
-def _captions(summary: Summary) -> list[str]:
+def _captions(summary: Summary, places: str) -> list[str]:
     scores = summary.of_images
     return [
-        f"{key}: mIoU {miou:.3f}, {accuracy:.1%} of the pixels right"
+        f"{key}: mIoU {miou:.3f}, {accuracy:.1%} of the {places} right"
         for key, miou, accuracy in zip(summary.kept.keys, scores["mIoU"], scores["pixel_accuracy"], strict=True)
     ]
 

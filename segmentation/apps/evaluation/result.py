@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segmentation.apps.resampling import resampling
-from segmentation.engine.record import class_table
+from segmentation.engine.record import BY_AREA, class_table
 from segmentation.errors import UserError
 from segmentation.metrics.kept import KeptCounts
 from segmentation.metrics.scores import HEADLINES
@@ -16,13 +16,17 @@ from segmentation.runtime.files import read_json, write_json
 from segmentation.runtime.run_folder import RunFolder, read_written
 
 log = logging.getLogger("segmentation")
-FURTHER = ("boundary_mIoU", "boundary_mF1", "ECE", "AUROC", "average_precision")
-COUNTED = ("metrics", "intervals", "resampling", "confusion")
+FURTHER = (*BY_AREA, "boundary_mIoU", "boundary_mF1", "ECE", "AUROC", "average_precision")
+SUMS = {"confusion": "confusion", "area": "area_confusion"}  # of counts over all samples, and their keys
+COUNTED = ("metrics", "intervals", "resampling", *SUMS.values())
 AGAIN = "evaluate the run again to write it"
 
 
-def write_result(stem: Path, summary: Summary, about: Mapping[str, Any], scores: Mapping[str, float]) -> None:
-    """Tell the scores with their intervals and write `<stem>.json`; `about` says what was evaluated, and how.
+def write_result(
+    stem: Path, summary: Summary, about: Mapping[str, Any], scores: Mapping[str, float], samples: str
+) -> None:
+    """Tell the scores with their intervals and write `<stem>.json`; `about` says what was evaluated, and how, `samples`
+    what images or meshes are called.
 
     Of `scores`, those that the evaluation had, the losses are taken, which no counts hold.
     """
@@ -30,8 +34,8 @@ def write_result(stem: Path, summary: Summary, about: Mapping[str, Any], scores:
     losses = {name: value for name, value in scores.items() if name.split("/")[0] == "loss"}
     row = {f"{split}/{name}": value for name, value in {**losses, **summary.values}.items()}
     log.info("%s", class_table(row, split, summary.kept.names))
-    log.info("%s", table_text(f"{split}, {about['images']} images", *headline_table(summary)))
-    log.info("%s", resampling(summary.kept.groups, summary.resamples))
+    log.info("%s", table_text(f"{split}, {about['images']} {samples}", *headline_table(summary)))
+    log.info("%s", resampling(summary.kept.groups, summary.resamples, samples))
     intervals = {f"{split}/{name}": [found.low, found.high] for name, found in summary.intervals.items()}
     drawn = summary.resamples
     result = {
@@ -44,7 +48,7 @@ def write_result(stem: Path, summary: Summary, about: Mapping[str, Any], scores:
             "blocks": drawn.blocks,
             "block_length": drawn.length,
         },
-        "confusion": summary.kept.arrays["confusion"].sum(axis=0).tolist(),
+        **{SUMS[name]: counts.sum(axis=0).tolist() for name, counts in summary.kept.arrays.items() if name in SUMS},
     }
     write_json(stem.with_name(f"{stem.name}.json"), result)
 

@@ -20,7 +20,7 @@ from segmentation.apps.training.resume import batch_size_of, find_checkpoint_to_
 from segmentation.build.class_weights import asks_for_counts, fill_class_weights
 from segmentation.build.data import build_source, build_split, sample_keys, write_split_file
 from segmentation.build.feed import build_feed, draw_training_samples, first_training_samples
-from segmentation.build.kinds import kind_of
+from segmentation.build.kinds import kind_for, kind_of
 from segmentation.build.model import build_loss, build_model
 from segmentation.build.sets import Source
 from segmentation.build.training import build_options, build_state
@@ -108,7 +108,7 @@ def _train(cfg: DictConfig, folder: RunFolder, until_the_end: ExitStack) -> floa
     write_description(folder, cfg, source, sample_keys(parts), describe_environment(device, precision.name, cfg.seed))
     tracker = Tracker(folder, state.progress.step)
     tracker.event("start", state.progress.step, {"resumed": None if resumed is None else str(resumed)})
-    recorder = Recorder(folder, tracker, source.classes.names, device)
+    recorder = Recorder(folder, tracker, source.classes.names, device, kind_of(source).WORDS.samples)
     for name, picture in draw_training_samples(feed):
         recorder.save_picture(f"training_samples/{name.replace('/', '_')}.png", picture)
         tracker.picture(0, f"training_samples/{name}", picture)
@@ -198,7 +198,8 @@ def finish(
 ) -> None:
     """Summary, curves, hyper-parameters, and a word on where everything is."""
     write_summary(folder, progress, options, spent, model)
-    draw_curves(progress.history, options.monitor, options.monitor_mode, folder.curves)
+    place = kind_for(cfg.dataset).WORDS.place
+    draw_curves(progress.history, options.monitor, options.monitor_mode, folder.curves, place)
     tracker = Tracker(folder, progress.step)
     best = progress.best_value
     chosen = {

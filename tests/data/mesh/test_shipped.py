@@ -12,7 +12,7 @@ from segmentation.data.mesh.layouts.mesh_folder import mesh_folder
 from tests.conftest import ROOT
 from tests.data.mesh.mesh_files import LOD3, needs_lod3, write_ply
 
-SHARED = ("faces_per_cluster", "clusters_per_batch", "pixels_per_face", "features")
+SHARED = ("faces_per_cluster", "clusters_per_batch", "pixels_per_face", "features", "cache_gb", "monitor")
 SPLIT = ("split", "split_seed", "split_file", "force_resplit")
 
 
