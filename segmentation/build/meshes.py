@@ -21,6 +21,7 @@ from segmentation.runtime.device import GIB
 
 WORDS = Words("mesh", "meshes", "face", "faces")
 HAS_BOUNDARIES = False  # faces that are neighbours in a target need not be on the mesh
+HAS_AREAS = True  # faces are of any size
 SHARED: tuple[str, ...] = (
     "features",
     "faces_per_cluster",
@@ -29,6 +30,7 @@ SHARED: tuple[str, ...] = (
     "cache_gb",
     "monitor",
 )  # of dataset, not the reader's
+TAKEN_FOR_GRANTED = ("features", "faces_per_cluster", "pixels_per_face")  # of dataset, by a model trained with it
 
 
 def with_shared(source: MeshSource, dataset: DictConfig, given: frozenset[str]) -> MeshSource:
@@ -38,6 +40,11 @@ def with_shared(source: MeshSource, dataset: DictConfig, given: frozenset[str]) 
 
 def is_labelled(source: MeshSource) -> bool:
     return source.labelled
+
+
+def model_options(dataset: DictConfig) -> dict[str, Any]:
+    """How many numbers describe a face."""
+    return {"num_features": face_features(dataset).width}
 
 
 def drawing(dataset: DictConfig, source: MeshSource) -> MeshDrawing:

@@ -8,9 +8,8 @@ import numpy as np
 from omegaconf import DictConfig
 
 from segmentation.apps.dataset.seen import Shares, share_text, used
-from segmentation.apps.describe import count_pixels
 from segmentation.build.data import sample_keys
-from segmentation.build.images import image_size
+from segmentation.build.images import count_pixels, image_size
 from segmentation.build.sets import Parts
 from segmentation.data.check.findings import Example, Finding
 from segmentation.data.image.check.duplicates import duplicate_findings

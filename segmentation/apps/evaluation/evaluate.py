@@ -160,10 +160,12 @@ def _kept(metric: SampleMetric, samples: Sequence[Any]) -> KeptCounts:
 def _choose_data(run: DictConfig, cfg: DictConfig) -> None:
     """The run's own data, wherever it lies now, or another data set, shown to the model as the run's was."""
     if "_target_" in cfg.dataset:
-        if is_for_meshes(cfg.dataset) != is_for_meshes(run.dataset):
-            kinds = ("images", "meshes") if is_for_meshes(run.dataset) else ("meshes", "images")
-            raise UserError(f"dataset._target_={cfg.dataset._target_} is for {kinds[0]}, this is a run on {kinds[1]}")
-        run.dataset = OmegaConf.merge(cfg.dataset, _shown_alike(run.dataset))
+        given, own = kind_for(cfg.dataset), kind_for(run.dataset)
+        if given is not own:
+            told = f"is for {given.WORDS.samples}, this is a run on {own.WORDS.samples}"
+            raise UserError(f"dataset._target_={cfg.dataset._target_} {told}")
+        alike = {key: run.dataset[key] for key in ("ignore_index", *own.TAKEN_FOR_GRANTED) if key in run.dataset}
+        run.dataset = OmegaConf.merge(cfg.dataset, alike)
     else:
         locate_data(run, cfg.dataset.root)
 
@@ -172,12 +174,6 @@ def _refuse_for_meshes(run: DictConfig, cfg: DictConfig) -> None:
     asked = [*names_of_choices(cfg), *(["label_errors=true"] if cfg.label_errors else [])]
     if asked and is_for_meshes(run.model):
         raise UserError(f"{', '.join(asked)}: tiles, views and label errors are of images, this is a run on meshes")
-
-
-def _shown_alike(dataset: DictConfig) -> dict[str, Any]:
-    """What the model and the loss of the run take for granted."""
-    of_images, of_meshes = ("image_size", "in_channels"), ("features", "faces_per_cluster", "pixels_per_face")
-    return {key: dataset[key] for key in ("ignore_index", *of_images, *of_meshes) if key in dataset}
 
 
 def _samples(cfg: DictConfig, run: DictConfig, source: Source, folder: RunFolder) -> list[Any]:
