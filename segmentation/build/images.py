@@ -29,16 +29,9 @@ from segmentation.runtime.console import progress_bar
 WORDS = Words("image", "images", "pixel", "pixels")
 HAS_BOUNDARIES = True  # places that are neighbours in a target are neighbours in the sample
 HAS_AREAS = False  # all pixels are of one size
-SHARED: tuple[str, ...] = (
-    "in_channels",
-    "max_value",
-    "image_size",
-    "mean",
-    "std",
-    "cache",
-    "cache_gb",
-)  # of dataset, not the reader's
-TAKEN_FOR_GRANTED = ("image_size", "in_channels")  # of dataset, by a model that was trained with it
+# Of dataset: what is not the reader's, and what a model that was trained with it takes for granted.
+SHARED: tuple[str, ...] = ("in_channels", "max_value", "image_size", "mean", "std", "cache", "cache_gb")
+TAKEN_FOR_GRANTED = ("image_size", "in_channels")
 
 
 def with_shared(source: ImageSource, dataset: DictConfig, given: frozenset[str]) -> ImageSource:

@@ -22,6 +22,7 @@ from segmentation.runtime.device import GIB
 WORDS = Words("mesh", "meshes", "face", "faces")
 HAS_BOUNDARIES = False  # faces that are neighbours in a target need not be on the mesh
 HAS_AREAS = True  # faces are of any size
+# Of dataset: what is not the reader's, and what a model that was trained with it takes for granted.
 SHARED: tuple[str, ...] = (
     "features",
     "faces_per_cluster",
@@ -29,8 +30,8 @@ SHARED: tuple[str, ...] = (
     "pixels_per_face",
     "cache_gb",
     "monitor",
-)  # of dataset, not the reader's
-TAKEN_FOR_GRANTED = ("features", "faces_per_cluster", "pixels_per_face")  # of dataset, by a model trained with it
+)
+TAKEN_FOR_GRANTED = ("features", "faces_per_cluster", "pixels_per_face")
 
 
 def with_shared(source: MeshSource, dataset: DictConfig, given: frozenset[str]) -> MeshSource:
