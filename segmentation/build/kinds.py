@@ -21,7 +21,7 @@ class Kind(Protocol):
     """A module of functions: build/images.py says what each does. `source` and samples are of its kind."""
 
     WORDS: Words
-    HAS_BOUNDARIES: bool
+    ARE_GRIDS: bool
     HAS_AREAS: bool
     SHARED: tuple[str, ...]
     TAKEN_FOR_GRANTED: tuple[str, ...]

@@ -20,7 +20,7 @@ from segmentation.reports.words import Words
 from segmentation.runtime.device import GIB
 
 WORDS = Words("mesh", "meshes", "face", "faces")
-HAS_BOUNDARIES = False  # faces that are neighbours in a target need not be on the mesh
+ARE_GRIDS = False  # faces that are neighbours in a target need not be on the mesh
 HAS_AREAS = True  # faces are of any size
 # Of dataset: what is not the reader's, and what a model that was trained with it takes for granted.
 SHARED: tuple[str, ...] = (

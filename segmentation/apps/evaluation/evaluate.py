@@ -23,7 +23,6 @@ from segmentation.build.data import build_split
 from segmentation.build.feed import evaluation_loader
 from segmentation.build.kinds import kind_for, kind_of
 from segmentation.build.make import plain
-from segmentation.build.meshes import is_for_meshes
 from segmentation.build.model import build_loss
 from segmentation.build.predictor import predictor
 from segmentation.build.sets import Source
@@ -55,7 +54,7 @@ def evaluate_run(cfg: DictConfig) -> float:
     if cfg.from_counts:
         return _from_counts(cfg, folder, run)
     _choose_data(run, cfg)
-    _refuse_for_meshes(run, cfg)
+    _refuse_what_is_of_images(run, cfg)
     raise_faults(faults_in_dataset(run))
     world = world_of_torchrun()
     device = world.device(choose_device(run.trainer.device))
@@ -97,11 +96,11 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
     loader = evaluation_loader(run, source, samples, world)
     model, loss = as_asked(trained.model, cfg, batch_size), build_loss(run.loss, device)
     counted = counters(classes, cfg.boundary_width, cfg.boundary_tolerance, len(samples))
-    if not kind.HAS_BOUNDARIES:
+    if not kind.ARE_GRIDS:
         counted.pop("boundary")
     metric = SampleMetric(classes, counted)
     started = time.perf_counter()
-    too_large = advice_for_evaluation(batch_size)
+    too_large = advice_for_evaluation(batch_size, kind.ARE_GRIDS)
     with explains_out_of_memory(too_large), progress_bar(f"evaluating {cfg.split}", len(loader)) as bar:
         scores = evaluate(model, loader, loss, metric, device, precision, bar.advance)
     seconds = time.perf_counter() - started
@@ -170,10 +169,12 @@ def _choose_data(run: DictConfig, cfg: DictConfig) -> None:
         locate_data(run, cfg.dataset.root)
 
 
-def _refuse_for_meshes(run: DictConfig, cfg: DictConfig) -> None:
+def _refuse_what_is_of_images(run: DictConfig, cfg: DictConfig) -> None:
     asked = [*names_of_choices(cfg), *(["label_errors=true"] if cfg.label_errors else [])]
-    if asked and is_for_meshes(run.model):
-        raise UserError(f"{', '.join(asked)}: tiles, views and label errors are of images, this is a run on meshes")
+    kind = kind_for(run.model)
+    if asked and not kind.ARE_GRIDS:
+        told = f"tiles, views and label errors are of images, this is a run on {kind.WORDS.samples}"
+        raise UserError(f"{', '.join(asked)}: {told}")
 
 
 def _samples(cfg: DictConfig, run: DictConfig, source: Source, folder: RunFolder) -> list[Any]:
