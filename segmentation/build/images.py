@@ -31,7 +31,7 @@ ARE_GRIDS = True  # places that are neighbours in a target are neighbours in the
 HAS_AREAS = False  # all pixels are of one size
 # Of dataset: what is not the reader's, and what a model that was trained with it takes for granted.
 SHARED: tuple[str, ...] = ("in_channels", "max_value", "image_size", "mean", "std", "cache", "cache_gb")
-TAKEN_FOR_GRANTED = ("image_size", "in_channels")
+TAKEN_FOR_GRANTED: tuple[str, ...] = ("image_size", "in_channels")
 
 
 def with_shared(source: ImageSource, dataset: DictConfig, given: frozenset[str]) -> ImageSource:

@@ -31,7 +31,7 @@ SHARED: tuple[str, ...] = (
     "cache_gb",
     "monitor",
 )
-TAKEN_FOR_GRANTED = ("features", "faces_per_cluster", "pixels_per_face")
+TAKEN_FOR_GRANTED: tuple[str, ...] = ("features", "faces_per_cluster", "pixels_per_face")
 
 
 def with_shared(source: MeshSource, dataset: DictConfig, given: frozenset[str]) -> MeshSource:
