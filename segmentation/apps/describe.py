@@ -7,25 +7,16 @@ from typing import Any
 from omegaconf import DictConfig
 from torch import nn
 
+from segmentation.build.images import count_pixels
 from segmentation.build.sets import Source
 from segmentation.classes import Classes
 from segmentation.data.check.findings import Finding, Severity, faults_among, number
 from segmentation.data.image.check.masks import mask_findings
-from segmentation.data.image.scan import MaskScan, scan_masks
 from segmentation.data.image.source import ImageSource
 from segmentation.errors import gathered
-from segmentation.runtime.console import progress_bar
 
 log = logging.getLogger("segmentation")
-
-
 LEVELS = {Severity.FAULT: logging.ERROR, Severity.WARNING: logging.WARNING, Severity.NOTE: logging.INFO}
-
-
-def count_pixels(source: ImageSource) -> MaskScan:
-    """Every mask, read once; from the cache where the files are as they were."""
-    with progress_bar("reading the masks once", len(source.samples)) as bar:
-        return scan_masks(source, bar.advance)
 
 
 def tell_masks(source: ImageSource) -> None:

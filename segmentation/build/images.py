@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
@@ -17,7 +18,7 @@ from segmentation.data.image.draw import ImageDrawing
 from segmentation.data.image.files import PixelFormat, Size
 from segmentation.data.image.labels.unlabelled import NoLabels
 from segmentation.data.image.resized import EVERY_TIME, Reading
-from segmentation.data.image.scan import scan_masks
+from segmentation.data.image.scan import MaskScan, scan_masks
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.data.sampler import DIVISOR, Bucket, Draw, TrainingBatches, buckets_of_like_size
 from segmentation.engine.options import TrainerOptions
@@ -26,9 +27,11 @@ from segmentation.reports.words import Words
 from segmentation.runtime.console import progress_bar
 
 WORDS = Words("image", "images", "pixel", "pixels")
-HAS_BOUNDARIES = True  # places that are neighbours in a target are neighbours in the sample
-# of dataset, not the reader's
+ARE_GRIDS = True  # places that are neighbours in a target are neighbours in the sample: boundaries, tiles, views
+HAS_AREAS = False  # all pixels are of one size
+# Of dataset: what is not the reader's, and what a model that was trained with it takes for granted.
 SHARED: tuple[str, ...] = ("in_channels", "max_value", "image_size", "mean", "std", "cache", "cache_gb")
+TAKEN_FOR_GRANTED: tuple[str, ...] = ("image_size", "in_channels")
 
 
 def with_shared(source: ImageSource, dataset: DictConfig, given: frozenset[str]) -> ImageSource:
@@ -40,16 +43,24 @@ def is_labelled(source: ImageSource) -> bool:
     return not isinstance(source.labels, NoLabels)
 
 
+def model_options(dataset: DictConfig) -> dict[str, Any]:
+    """What the data decides of a model, beside its classes."""
+    return {}
+
+
 def drawing(dataset: DictConfig, source: ImageSource) -> ImageDrawing:
     return ImageDrawing(source.classes)
 
 
-def class_counts(cfg: DictConfig, source: ImageSource, samples: Sequence[ImageSample]) -> np.ndarray:
-    """Pixels of each class in each sample, `[n, C]`: every mask is read once, from the cache where the files are as
-    they were.
-    """
+def count_pixels(source: ImageSource) -> MaskScan:
+    """Every mask, read once; from the cache where the files are as they were."""
     with progress_bar("reading the masks once", len(source.samples)) as bar:
-        return scan_masks(source, bar.advance).counts_of(sample.key for sample in samples)
+        return scan_masks(source, bar.advance)
+
+
+def class_counts(cfg: DictConfig, source: ImageSource, samples: Sequence[ImageSample]) -> np.ndarray:
+    """Pixels of each class in each sample, `[n, C]`."""
+    return count_pixels(source).counts_of(sample.key for sample in samples)
 
 
 def training_sets(

@@ -21,11 +21,14 @@ class Kind(Protocol):
     """A module of functions: build/images.py says what each does. `source` and samples are of its kind."""
 
     WORDS: Words
-    HAS_BOUNDARIES: bool
+    ARE_GRIDS: bool
+    HAS_AREAS: bool
     SHARED: tuple[str, ...]
+    TAKEN_FOR_GRANTED: tuple[str, ...]
 
     def with_shared(self, source: Any, dataset: DictConfig, given: frozenset[str]) -> Any: ...
     def is_labelled(self, source: Any) -> bool: ...
+    def model_options(self, dataset: DictConfig) -> Mapping[str, Any]: ...
     def drawing(self, dataset: DictConfig, source: Any) -> Draws: ...
     def class_counts(self, cfg: DictConfig, source: Any, samples: Sequence[Any]) -> np.ndarray: ...
     def training_sets(
@@ -44,9 +47,9 @@ def kind_of(source: Any) -> Kind:
     return OF_SOURCE[type(source)]
 
 
-def kind_for(dataset: Any) -> Kind:
-    """By the node of the configuration that names the reader."""
-    return meshes if meshes.is_for_meshes(dataset) else images
+def kind_for(node: Any) -> Kind:
+    """By a node of the configuration, of the group dataset or model."""
+    return meshes if meshes.is_for_meshes(node) else images
 
 
 def shared_options(dataset: Mapping[str, Any]) -> set[str]:

@@ -20,8 +20,9 @@ from segmentation.reports.words import Words
 from segmentation.runtime.device import GIB
 
 WORDS = Words("mesh", "meshes", "face", "faces")
-HAS_BOUNDARIES = False  # faces that are neighbours in a target need not be on the mesh
-# of dataset, not the reader's
+ARE_GRIDS = False  # faces that are neighbours in a target need not be on the mesh
+HAS_AREAS = True  # faces are of any size
+# Of dataset: what is not the reader's, and what a model that was trained with it takes for granted.
 SHARED: tuple[str, ...] = (
     "features",
     "faces_per_cluster",
@@ -30,6 +31,7 @@ SHARED: tuple[str, ...] = (
     "cache_gb",
     "monitor",
 )
+TAKEN_FOR_GRANTED: tuple[str, ...] = ("features", "faces_per_cluster", "pixels_per_face")
 
 
 def with_shared(source: MeshSource, dataset: DictConfig, given: frozenset[str]) -> MeshSource:
@@ -39,6 +41,11 @@ def with_shared(source: MeshSource, dataset: DictConfig, given: frozenset[str]) 
 
 def is_labelled(source: MeshSource) -> bool:
     return source.labelled
+
+
+def model_options(dataset: DictConfig) -> dict[str, Any]:
+    """How many numbers describe a face."""
+    return {"num_features": face_features(dataset).width}
 
 
 def drawing(dataset: DictConfig, source: MeshSource) -> MeshDrawing:

@@ -4,8 +4,8 @@ import torch
 from omegaconf import DictConfig
 from torch import nn
 
+from segmentation.build.kinds import kind_for
 from segmentation.build.make import make, plain
-from segmentation.build.meshes import face_features, is_for_meshes
 from segmentation.classes import Classes
 from segmentation.engine.options import TrainerOptions
 from segmentation.losses.base import Loss
@@ -15,13 +15,13 @@ from segmentation.models.options import MODEL_SHARED, ModelOptions
 def build_model(
     cfg: DictConfig, classes: Classes, options: TrainerOptions, device: torch.device, pretrained: bool
 ) -> nn.Module:
-    """How many classes there are, and how many numbers describe a face of a mesh, is the data's. Not `pretrained`: the
+    """How many classes there are is the data's, and so are the `model_options` of its kind. Not `pretrained`: the
     weights come from a checkpoint, not from a hub.
     """
     given = plain(cfg.model)
     if not pretrained and "encoder_weights" in given:
         given["encoder_weights"] = None
-    of_data = {"num_features": face_features(cfg.dataset).width} if is_for_meshes(given) else {}
+    of_data = kind_for(given).model_options(cfg.dataset)
     shared = ModelOptions(**{key: given.pop(key) for key in MODEL_SHARED & given.keys()})
     built: nn.Module = make(given, num_classes=shared.logits_for(len(classes)), **of_data)
     shared.apply_to(built, pretrained)

@@ -36,10 +36,11 @@ def advice_for_training(batch_size: int, accumulated: int) -> str:
     )
 
 
-def advice_for_evaluation(batch_size: int) -> str:
-    """By the options of evaluate.py."""
+def advice_for_evaluation(batch_size: int, in_tiles: bool) -> str:
+    """By the options of evaluate.py; `in_tiles`: whether the samples can be shown in tiles."""
     smaller = f"batch_size={batch_size // 2}, " if batch_size > 1 else ""
-    return f"out of memory with batch_size={batch_size}: give {smaller}tile=[512,512], precision=bf16 or device=cpu"
+    tile = "tile=[512,512], " if in_tiles else ""
+    return f"out of memory with batch_size={batch_size}: give {smaller}{tile}precision=bf16 or device=cpu"
 
 
 def advice_for_prediction(size: tuple[int, int]) -> str:

@@ -29,7 +29,6 @@ from segmentation.reports.pictures import Pictures
 from segmentation.reports.words import Words
 
 PICTURES = Words("picture", "pictures", "pixel", "pixels")
-MESHES = Words("mesh", "meshes", "face", "faces")
 MM2 = 1e6  # in a square metre
 MOST_PICTURES = 60  # the least sure
 MOST_COLUMNS = 12  # classes that have a column of the page's table, the most frequent; summary.csv has all

@@ -26,7 +26,7 @@ from segmentation.data.mesh.condition import condition
 from segmentation.data.mesh.dataset import MeshDataset, MeshInputs, collate
 from segmentation.data.mesh.features import WIDTHS, FaceFeatures, areas
 from segmentation.data.mesh.layouts.mesh_folder import mesh_folder
-from segmentation.data.mesh.prepared import Preparation, PreparedMeshes, prepare_mesh
+from segmentation.data.mesh.prepared import Preparation, PreparedMeshes, prepare
 from segmentation.data.mesh.surroundings import surroundings
 from segmentation.data.sampler import Draw
 from segmentation.runtime.device import peak_memory_mb, reset_peak_memory
@@ -91,7 +91,7 @@ def loading_over_building() -> float:
     meshes = PreparedMeshes(source, Preparation(pixels_per_face=PIXELS))
     counts = meshes.counts.sum(axis=1)
     largest = meshes.samples[int(counts.argmax())]
-    building = seconds(lambda: prepare_mesh(source, largest, meshes.preparation))
+    building = seconds(lambda: prepare(source.read(largest), source, largest, meshes.preparation))
     loading = seconds(lambda: meshes.read(largest), 20)
     data = MeshDataset(meshes, meshes.samples, FEATURES, MeshAugmentation(noise=0.01, contrast=0.2), 16)
     drawing = seconds(lambda: data[Draw(int(counts.argmax()), 0)], 20)

@@ -85,8 +85,9 @@ def test_out_of_memory_in_the_middle_says_what_to_set(tmp_path: Path) -> None:
 
 def test_a_batch_of_one_cannot_be_halved() -> None:
     assert "accumulate_grad_batches" not in advice_for_training(1, 4)
-    assert "give tile=[512,512], precision=bf16" in advice_for_evaluation(1)
-    assert "give batch_size=2, tile=[512,512], precision=bf16" in advice_for_evaluation(5)
+    assert "give tile=[512,512], precision=bf16" in advice_for_evaluation(1, in_tiles=True)
+    assert "give batch_size=2, tile=[512,512], precision=bf16" in advice_for_evaluation(5, in_tiles=True)
+    assert advice_for_evaluation(1, in_tiles=False).endswith("batch_size=1: give precision=bf16 or device=cpu")
 
 
 def test_the_memory_of_a_cpu_is_known_too() -> None:

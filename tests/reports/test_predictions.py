@@ -8,9 +8,11 @@ import pytest
 
 from segmentation.classes import Classes
 from segmentation.reports import predictions
-from segmentation.reports.predictions import MESHES, PredictedInput, predictions_page, summary_csv
+from segmentation.reports.predictions import PredictedInput, predictions_page, summary_csv
+from segmentation.reports.words import Words
 from tests.reports.parsed import Parsed
 
+MESHES = Words("mesh", "meshes", "face", "faces")
 CLASSES = Classes(("road", "car, parked"), ((128, 64, 128), (0, 0, 142)))
 STREET = PredictedInput("sub/street", (10, 20), np.array([150, 40, 10]), None, 0.9, {"mask": "masks/sub/street #1.png"})
 DRIVE = PredictedInput("drive", (10, 20), np.array([600, 0, 0]), 3, 0.5, {"overlay": "overlay/drive.mp4"})

@@ -49,7 +49,7 @@ def pictures_of(pairs: Sequence[Pair], device: str | None, root: str | None) -> 
             if not keys:
                 continue
             try:
-                with explains_out_of_memory(advice_for_evaluation(1)):
+                with explains_out_of_memory(advice_for_evaluation(1, runs[name].kind.ARE_GRIDS)):
                     drawn[name] = _drawn(runs[name], keys, options_of(runs[name], device, root), bar.advance)
             except UserError as error:
                 samples = runs[name].words.samples

@@ -10,7 +10,7 @@ from segmentation.apps.config.faults import Rules
 from segmentation.apps.config.keys import quietly_imported
 from segmentation.apps.config.losses import loss_parts
 from segmentation.apps.config.values import are_betas, are_many, are_names, is_size, number, whole
-from segmentation.build.meshes import is_for_meshes
+from segmentation.build.kinds import kind_for
 from segmentation.data.image.augmentation.bands import made_for_colors
 from segmentation.data.image.augmentation.device import DeviceAugmentation
 from segmentation.data.image.augmentation.options import Augmentation
@@ -167,7 +167,7 @@ def monitor_faults(content: Content) -> Iterator[str]:
     names = class_names(content)
     if not names:
         return
-    scores = ["loss", *metric_names(names, by_area=is_for_meshes(content["dataset"]))]
+    scores = ["loss", *metric_names(names, by_area=kind_for(content["dataset"]).HAS_AREAS)]
     parts = {split: [f"loss/{part}" for part in loss_parts(content.get("loss"), split)] for split in ("train", "val")}
     known = [f"{split}/{score}" for split in parts for score in (*scores, *parts[split])]
     for path in ("trainer.monitor", "trainer.early_stopping.monitor"):

@@ -1,16 +1,15 @@
 """Images: what a check sees of them. The same functions as of meshes."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from omegaconf import DictConfig
 
 from segmentation.apps.dataset.seen import Shares, share_text, used
-from segmentation.apps.describe import count_pixels
 from segmentation.build.data import sample_keys
-from segmentation.build.images import image_size
+from segmentation.build.images import count_pixels, image_size
 from segmentation.build.sets import Parts
 from segmentation.data.check.findings import Example, Finding
 from segmentation.data.image.check.duplicates import duplicate_findings
@@ -24,12 +23,10 @@ from segmentation.data.image.layouts.manifest import can_be_listed
 from segmentation.data.image.scan import MaskScan
 from segmentation.data.image.source import ImageSample, ImageSource
 from segmentation.reports.blocks import Bar, Bars
-from segmentation.reports.page import Block, Section
-from segmentation.reports.pictures import Pictures
+from segmentation.reports.page import Section
 from segmentation.runtime.console import progress_bar
 
 __all__ = ["can_be_listed", "look_at_all", "look_quickly"]
-SHOWN_OF_PART = 3  # samples
 MOST_SIZES = 12  # different sizes that get a bar each
 
 
@@ -85,7 +82,10 @@ class ImagesSeen:
         return [Shares("pixels", "images", counts)]
 
     def sections(self, parts: Parts) -> list[Section]:
-        return [Section("Sizes", [self._size_bars()]), Section("Samples", list(self._samples(parts)))]
+        return [Section("Sizes", [self._size_bars()])]
+
+    def picture(self, sample: ImageSample) -> np.ndarray | None:
+        return sample_picture(self.source, sample)
 
     def pictures(self, example: Example) -> Iterator[tuple[str, np.ndarray]]:
         """One sample with its mask, several by their images, files of no sample as they are."""
@@ -107,16 +107,3 @@ class ImagesSeen:
                 for low, high, count in zip(edges, edges[1:], counts, strict=False)
             }
         return Bars([(label, {"images": Bar(count, f"{count} images")}) for label, count in told.items()])
-
-    def _samples(self, parts: Parts) -> Iterator[Block]:
-        """Evenly spread over each part."""
-        for part, samples in parts.items():
-            drawn = [(sample.key, sample_picture(self.source, sample)) for sample in _some(samples)]
-            pictures = [(key, picture) for key, picture in drawn if picture is not None]
-            if pictures:
-                yield Pictures(pictures, part)
-
-
-def _some(samples: Sequence[ImageSample]) -> list[ImageSample]:
-    places = sorted({round(place) for place in np.linspace(0, len(samples) - 1, SHOWN_OF_PART)}) if samples else []
-    return [samples[place] for place in places]

@@ -14,6 +14,7 @@ from segmentation.build.sets import Parts
 from segmentation.data.check.classes import missing_classes
 from segmentation.data.check.findings import Example, Finding, Severity, number
 from segmentation.data.mesh.check.findings import mesh_findings
+from segmentation.data.mesh.check.pictures import sample_picture
 from segmentation.data.mesh.check.scan import MeshScan, scan_meshes
 from segmentation.data.mesh.condition import Condition, told
 from segmentation.data.mesh.prepared import MM2
@@ -86,9 +87,13 @@ class MeshesSeen:
     def sections(self, parts: Parts) -> list[Section]:
         return [Section("Faces in a mesh", [self._size_bars(parts)]), Section("Meshes", [self._each(parts)])]
 
+    def picture(self, sample: MeshSample) -> np.ndarray | None:
+        return sample_picture(self.source, sample)
+
     def pictures(self, example: Example) -> Iterator[tuple[str, np.ndarray]]:
-        """There are none of meshes."""
-        yield from ()
+        """The meshes that can be used among its samples."""
+        pictures = [(sample.key, self.picture(sample)) for sample in self.source.samples if sample.key in example.keys]
+        yield from ((key, picture) for key, picture in pictures if picture is not None)
 
     def _rows(self, keys: Sequence[str]) -> np.ndarray:
         """Where they are in the scan."""

@@ -1,6 +1,9 @@
 """The page that a check leaves, and what the console has of it."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
 
 from segmentation.apps.dataset.seen import Seen, Shares, share_text
 from segmentation.build.sets import Parts
@@ -9,8 +12,9 @@ from segmentation.data.check.findings import Finding, Severity
 from segmentation.reports.blocks import Bar, Bars, Heading, Listing, Table, Text
 from segmentation.reports.page import Block, Section, page
 from segmentation.reports.pictures import Pictures
-from segmentation.runtime.console import table_text
+from segmentation.runtime.console import progress_bar, table_text
 
+SHOWN_OF_PART = 3  # samples
 SHOWN_OF_FINDING = {Severity.FAULT: 5, Severity.WARNING: 3, Severity.NOTE: 1}  # examples with a picture
 
 
@@ -23,6 +27,7 @@ def check_page(seen: Seen, parts: Parts, findings: Sequence[Finding]) -> str:
             Section("Findings", list(_findings(seen, findings)) or [Text("Nothing was found.")]),
             Section("Class shares by split", list(_class_shares(seen, parts))),
             *seen.sections(parts),
+            Section("Samples", _samples(seen, parts)),
         ],
     )
 
@@ -71,3 +76,24 @@ def _class_bars(classes: Classes, shares: Shares) -> Bars:
             values[part] = Bar(count / max(total, 1), told)
         rows.append((name, values))
     return Bars(rows, dict(zip(classes.names, classes.colors, strict=True)))
+
+
+def _samples(seen: Seen, parts: Parts) -> list[Block]:
+    """Evenly spread over each part."""
+    shown = {part: _some(samples) for part, samples in parts.items()}
+    blocks: list[Block] = []
+    with progress_bar("drawing samples", sum(map(len, shown.values()))) as bar:
+        for part, samples in shown.items():
+            pictures = []
+            for sample in samples:
+                picture = seen.picture(sample)
+                pictures += [] if picture is None else [(sample.key, picture)]
+                bar.advance()
+            if pictures:
+                blocks.append(Pictures(pictures, part))
+    return blocks
+
+
+def _some(samples: Sequence[Any]) -> list[Any]:
+    places = sorted({round(place) for place in np.linspace(0, len(samples) - 1, SHOWN_OF_PART)}) if samples else []
+    return [samples[place] for place in places]

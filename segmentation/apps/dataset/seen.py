@@ -1,7 +1,7 @@
 """What was seen of all samples of a data set, whatever kind they are of."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -40,7 +40,10 @@ class Seen(Protocol):
         """Of the parts that have samples; what is told first comes first."""
 
     def sections(self, parts: Parts) -> list[Section]:
-        """What stands on the page beside findings and shares."""
+        """What stands on the page beside findings, shares and samples."""
+
+    def picture(self, sample: Any) -> np.ndarray | None:
+        """A sample with its labels, RGB `[h, w, 3]` uint8, or what can be read of it; None for nothing."""
 
     def pictures(self, example: Example) -> Iterator[tuple[str, np.ndarray]]:
         """What an example of a finding speaks of, each with a caption."""

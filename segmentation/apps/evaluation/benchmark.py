@@ -41,7 +41,10 @@ def benchmark_run(cfg: DictConfig) -> float:
     model = as_asked(trained.model, cfg, run.trainer.val_batch_size)
     image = _noise(run, size).to(device)
     largest = cfg.benchmark_batch_size
-    with explains_out_of_memory(advice_for_evaluation(1)), progress_bar("timing the model", steps(largest)) as bar:
+    with (
+        explains_out_of_memory(advice_for_evaluation(1, in_tiles=True)),
+        progress_bar("timing the model", steps(largest)) as bar,
+    ):
         measured = benchmark(model, image, device, precision, largest, bar.advance)
     log.info("%s", _tables(measured, size))
     path = folder.evaluation / f"{'-'.join(['benchmark', *names_of_choices(cfg)])}.json"

@@ -23,7 +23,6 @@ from segmentation.build.data import build_split
 from segmentation.build.feed import evaluation_loader
 from segmentation.build.kinds import kind_for, kind_of
 from segmentation.build.make import plain
-from segmentation.build.meshes import is_for_meshes
 from segmentation.build.model import build_loss
 from segmentation.build.predictor import predictor
 from segmentation.build.sets import Source
@@ -55,7 +54,7 @@ def evaluate_run(cfg: DictConfig) -> float:
     if cfg.from_counts:
         return _from_counts(cfg, folder, run)
     _choose_data(run, cfg)
-    _refuse_for_meshes(run, cfg)
+    _refuse_what_is_of_images(run, cfg)
     raise_faults(faults_in_dataset(run))
     world = world_of_torchrun()
     device = world.device(choose_device(run.trainer.device))
@@ -97,11 +96,11 @@ def _evaluate(cfg: DictConfig, folder: RunFolder, run: DictConfig, device: torch
     loader = evaluation_loader(run, source, samples, world)
     model, loss = as_asked(trained.model, cfg, batch_size), build_loss(run.loss, device)
     counted = counters(classes, cfg.boundary_width, cfg.boundary_tolerance, len(samples))
-    if not kind.HAS_BOUNDARIES:
+    if not kind.ARE_GRIDS:
         counted.pop("boundary")
     metric = SampleMetric(classes, counted)
     started = time.perf_counter()
-    too_large = advice_for_evaluation(batch_size)
+    too_large = advice_for_evaluation(batch_size, kind.ARE_GRIDS)
     with explains_out_of_memory(too_large), progress_bar(f"evaluating {cfg.split}", len(loader)) as bar:
         scores = evaluate(model, loader, loss, metric, device, precision, bar.advance)
     seconds = time.perf_counter() - started
@@ -160,24 +159,22 @@ def _kept(metric: SampleMetric, samples: Sequence[Any]) -> KeptCounts:
 def _choose_data(run: DictConfig, cfg: DictConfig) -> None:
     """The run's own data, wherever it lies now, or another data set, shown to the model as the run's was."""
     if "_target_" in cfg.dataset:
-        if is_for_meshes(cfg.dataset) != is_for_meshes(run.dataset):
-            kinds = ("images", "meshes") if is_for_meshes(run.dataset) else ("meshes", "images")
-            raise UserError(f"dataset._target_={cfg.dataset._target_} is for {kinds[0]}, this is a run on {kinds[1]}")
-        run.dataset = OmegaConf.merge(cfg.dataset, _shown_alike(run.dataset))
+        given, own = kind_for(cfg.dataset), kind_for(run.dataset)
+        if given is not own:
+            told = f"is for {given.WORDS.samples}, this is a run on {own.WORDS.samples}"
+            raise UserError(f"dataset._target_={cfg.dataset._target_} {told}")
+        alike = {key: run.dataset[key] for key in ("ignore_index", *own.TAKEN_FOR_GRANTED) if key in run.dataset}
+        run.dataset = OmegaConf.merge(cfg.dataset, alike)
     else:
         locate_data(run, cfg.dataset.root)
 
 
-def _refuse_for_meshes(run: DictConfig, cfg: DictConfig) -> None:
+def _refuse_what_is_of_images(run: DictConfig, cfg: DictConfig) -> None:
     asked = [*names_of_choices(cfg), *(["label_errors=true"] if cfg.label_errors else [])]
-    if asked and is_for_meshes(run.model):
-        raise UserError(f"{', '.join(asked)}: tiles, views and label errors are of images, this is a run on meshes")
-
-
-def _shown_alike(dataset: DictConfig) -> dict[str, Any]:
-    """What the model and the loss of the run take for granted."""
-    of_images, of_meshes = ("image_size", "in_channels"), ("features", "faces_per_cluster", "pixels_per_face")
-    return {key: dataset[key] for key in ("ignore_index", *of_images, *of_meshes) if key in dataset}
+    kind = kind_for(run.model)
+    if asked and not kind.ARE_GRIDS:
+        told = f"tiles, views and label errors are of images, this is a run on {kind.WORDS.samples}"
+        raise UserError(f"{', '.join(asked)}: {told}")
 
 
 def _samples(cfg: DictConfig, run: DictConfig, source: Source, folder: RunFolder) -> list[Any]:

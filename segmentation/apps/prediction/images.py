@@ -28,6 +28,7 @@ from segmentation.data.image.videos import VideoFile
 from segmentation.errors import UserError
 from segmentation.inference.options import post_processing
 from segmentation.inference.postprocessing import PostProcessing
+from segmentation.reports.predictions import PICTURES
 from segmentation.runtime.console import progress_bar
 from segmentation.runtime.files import write_json
 
@@ -120,7 +121,7 @@ class ImageTask:
             write_json(folder.path / "pseudo_labels" / "classes.json", entries)
             other = "" if classes.ignore_index == 255 else f" dataset.ignore_index={classes.ignore_index}"
             log.info("to train on them: dataset=folder dataset.root=%s%s", folder.path / "pseudo_labels", other)
-        write_summary(folder, rows, classes, about, faults)
+        write_summary(folder, rows, classes, about, faults, PICTURES)
 
 
 def _options(cfg: DictConfig) -> dict[str, Any]:

@@ -17,12 +17,11 @@ from segmentation.apps.prediction.progress import Progress
 from segmentation.apps.prediction.runs import Runs
 from segmentation.apps.prediction.summary import write_summary
 from segmentation.build.make import plain
-from segmentation.build.meshes import face_features, preparation
+from segmentation.build.meshes import WORDS, face_features, preparation
 from segmentation.data.mesh.inputs import Beside, GivenMeshes, find_meshes
 from segmentation.errors import UserError
 from segmentation.inference.options import post_processing
 from segmentation.inference.postprocessing import PostProcessing
-from segmentation.reports.predictions import MESHES
 from segmentation.runtime.console import progress_bar
 
 log = logging.getLogger("segmentation")
@@ -79,7 +78,7 @@ class MeshTask:
         ]
         way = Meshes(members, self.runs.classes, device, precision, self.post, folder.path, self.cfg.overlay)
         with progress_bar("predicting", len(left)) as bar:
-            progress = Progress(bar, "meshes")
+            progress = Progress(bar, WORDS.samples)
             with closing(overlapped(left, way.read, way.ask, way.write, self.cfg.threads)) as rows:
                 for _, row in rows:
                     folder.take(row, faults)
@@ -91,7 +90,7 @@ class MeshTask:
     ) -> None:
         if self.cfg.pseudo_labels:
             log.info("to train on them: dataset=mesh_folder dataset.root=%s", folder.path / "pseudo_labels")
-        write_summary(folder, rows, self.runs.classes, about, faults, MESHES)
+        write_summary(folder, rows, self.runs.classes, about, faults, WORDS)
 
 
 def _beside(dataset: DictConfig) -> Beside:

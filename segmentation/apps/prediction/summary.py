@@ -15,7 +15,7 @@ from segmentation.data.image.files import RGB, read_image
 from segmentation.data.image.results.videos import SUFFIX
 from segmentation.data.image.videos import VideoFile
 from segmentation.errors import UserError
-from segmentation.reports.predictions import PICTURES, PredictedInput, predictions_page, summary_csv
+from segmentation.reports.predictions import PredictedInput, predictions_page, summary_csv
 from segmentation.reports.words import Words
 from segmentation.runtime.files import write_json, write_text
 
@@ -30,7 +30,7 @@ def write_summary(
     classes: Classes,
     about: Mapping[str, Any],
     faults: Sequence[str],
-    words: Words = PICTURES,
+    words: Words,
 ) -> None:
     """Of the inputs that are complete; `about` is what they were predicted with."""
     scores = _written_metrics(folder.path, rows, classes)

@@ -10,6 +10,7 @@ from segmentation.apps.prediction.models import Opened, asked_size, asked_tiles
 from segmentation.apps.prediction.runs import Runs
 from segmentation.apps.prediction.task import Task
 from segmentation.build.images import image_size
+from segmentation.build.kinds import kind_for
 from segmentation.build.make import plain
 from segmentation.build.meshes import is_for_meshes
 from segmentation.data.image.files import PixelFormat
@@ -24,12 +25,12 @@ ON_GPU, ON_CPU = 8, 1  # tiles at once: on a CPU more are no faster
 def task_of_runs(cfg: DictConfig) -> Task:
     """Raises `UserError` for what is no run, for runs that cannot be averaged, and for what does not go with them."""
     runs = Runs.of(cfg)
-    for_meshes = {is_for_meshes(run.model): folder.path for folder, run in zip(runs.folders, runs.configs, strict=True)}
-    if len(for_meshes) > 1:
-        raise UserError(
-            f"{for_meshes[True]} is a run on meshes, {for_meshes[False]} on images: they cannot be averaged"
-        )
-    return MeshTask.of(cfg, runs) if True in for_meshes else ImageTask.of(cfg, open_images(cfg, runs))
+    kinds = {kind_for(run.model): folder.path for folder, run in zip(runs.folders, runs.configs, strict=True)}
+    if len(kinds) > 1:
+        told = ", ".join(f"{path} is a run on {kind.WORDS.samples}" for kind, path in kinds.items())
+        raise UserError(f"{told}: they cannot be averaged")
+    of_meshes = is_for_meshes(runs.configs[0].model)
+    return MeshTask.of(cfg, runs) if of_meshes else ImageTask.of(cfg, open_images(cfg, runs))
 
 
 def open_images(cfg: DictConfig, runs: Runs) -> Opened:

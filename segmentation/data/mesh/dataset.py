@@ -90,12 +90,6 @@ class MeshDataset(Dataset[MeshItem]):
             return np.arange(clusters)
         return np.sort(rng.choice(clusters, most, replace=False))
 
-    def faces(self, index: int) -> np.ndarray:
-        """Which triangle of the file is where in evaluation, `[N, F]`, -1 for padding."""
-        mesh = self.meshes.read(self.samples[index])
-        places = grid(mesh.starts, np.arange(len(mesh.starts) - 1))
-        return np.where(places >= 0, mesh.order[places], -1)
-
     def sizes(self) -> list[int]:
         """The number of clusters, rounded up to a power of two: a batch of one size has little padding."""
         return [1 << (count - 1).bit_length() for count in self._clusters]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -57,14 +56,9 @@ class PreparedMesh(NamedTuple):
     condition: np.ndarray
 
 
-def prepare_mesh(source: MeshSource, sample: MeshSample, preparation: Preparation) -> PreparedMesh:
-    """Raises `UserError` naming the file that cannot be used."""
-    return prepare(source.read(sample), source, sample, preparation)
-
-
 def prepare(mesh: Mesh, source: MeshSource, sample: MeshSample, preparation: Preparation) -> PreparedMesh:
     """Of a mesh as `source` read it. Raises `UserError` for pixels or texture images that cannot be used."""
-    pixels, counts = _pixels(source, sample, mesh, preparation.pixels_per_face)
+    pixels, counts = texture_pixels(mesh, source, sample, preparation.pixels_per_face)
     corners = mesh.vertices[mesh.faces]
     face_areas = areas(corners)
     order, starts = clusters(corners.mean(axis=1), preparation.faces_per_cluster)
@@ -102,8 +96,10 @@ def counts_by_class(labels: np.ndarray, areas: np.ndarray, classes: int) -> tupl
     return np.bincount(column, minlength=classes + 1), by_area
 
 
-def _pixels(source: MeshSource, sample: MeshSample, mesh: Mesh, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """`[F, K, 3]` uint8 and `[F]` uint16."""
+def texture_pixels(mesh: Mesh, source: MeshSource, sample: MeshSample, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """`[F, K, 3]` uint8, and how many each face has, up to `most`: `[F]` uint16. Raises `UserError` for pixels or
+    texture images that cannot be used.
+    """
     if most and sample.pixels is not None:
         return read_pixels(sample.pixels, mesh, most)
     if not most or mesh.uv is None or mesh.image is None:
@@ -116,14 +112,13 @@ class PreparedMeshes:
     """All meshes of a source; those that are on disk already are not read again.
 
     `samples` are those that can be used; `clusters` `[n]` says how many each has, `counts` `[n, C + 1]` int64 how many
-    faces of each class, the ignored ones last, `areas` the same in mm2, `conditions` what is odd about each. On
-    disk, all that was ever prepared takes `cache_bytes` at most, or what this source needs; None: any. Raises
-    `UserError` with all faults of all files.
+    faces of each class, the ignored ones last, `conditions` what is odd about each. On disk, all that was ever prepared
+    takes `cache_bytes` at most, or what this source needs; None: any. Raises `UserError` with all faults of all files.
     """
 
     def __init__(self, source: MeshSource, preparation: Preparation, cache_bytes: int | None = None) -> None:
         self.source, self.preparation = source, preparation
-        pictures = source.pictures() if preparation.pixels_per_face else []
+        pictures = fingerprint(source.pictures() if preparation.pixels_per_face else ())
         self._names = {sample.key: _name(source, sample, pictures, preparation) for sample in source.samples}
         name_of_all = f"{FOLDER}/all-{fingerprint((), *self._names.values())}"
         kept = read_arrays(name_of_all)
@@ -134,7 +129,7 @@ class PreparedMeshes:
         if cache_bytes is not None:
             keep_within(FOLDER, (name_of_all, *self._names.values()), cache_bytes)
         self.samples = [sample for sample, good in zip(source.samples, kept["good"], strict=True) if good]
-        self.clusters, self.counts, self.areas = kept["clusters"], kept["counts"], kept["areas"]
+        self.clusters, self.counts = kept["clusters"], kept["counts"]
         self.conditions = [Condition(*row) for row in kept["conditions"].tolist()]
 
     def read(self, sample: MeshSample) -> PreparedMesh:
@@ -143,7 +138,7 @@ class PreparedMeshes:
         kept = read_arrays(name)
         if kept is not None and kept.keys() == set(PreparedMesh._fields):
             return PreparedMesh(**kept)
-        mesh = prepare_mesh(self.source, sample, self.preparation)
+        mesh = prepare(self.source.read(sample), self.source, sample, self.preparation)
         keep_arrays(name, mesh._asdict())
         return mesh
 
@@ -167,16 +162,16 @@ class PreparedMeshes:
         if not rows:
             raise UserError(f"{self.source.title} holds no mesh that can be used")
         columns = map(np.array, zip(*rows, strict=True))
-        return dict(zip(("clusters", "counts", "areas", "conditions"), columns, strict=True)) | {"good": good}
+        return dict(zip(("clusters", "counts", "conditions"), columns, strict=True)) | {"good": good}
 
-    def _row(self, mesh: PreparedMesh) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-        counts, by_area = counts_by_class(mesh.labels, mesh.areas, len(self.source.classes))
-        return len(mesh.starts) - 1, counts, by_area, mesh.condition
+    def _row(self, mesh: PreparedMesh) -> tuple[int, np.ndarray, np.ndarray]:
+        counts, _ = counts_by_class(mesh.labels, mesh.areas, len(self.source.classes))
+        return len(mesh.starts) - 1, counts, mesh.condition
 
 
-def _name(source: MeshSource, sample: MeshSample, pictures: list[Path], preparation: Preparation) -> str:
-    """Changes with the files and with all that decides what is made of them."""
+def _name(source: MeshSource, sample: MeshSample, pictures: str, preparation: Preparation) -> str:
+    """Changes with the files, the `pictures` among them, and with all that decides what is made of them."""
     labels = (len(source.classes), source.classes.ignore_index, source.label_ids, source.labelled)
     wanted = (sample.mesh, sample.labels, sample.pixels, sample.extra)
-    files = [*source.files(sample), *pictures]
-    return f"{FOLDER}/{fingerprint(files, wanted, labels, source.extra_names, source.textures, preparation, VERSION)}"
+    told = (wanted, labels, source.extra_names, source.textures, pictures, preparation, VERSION)
+    return f"{FOLDER}/{fingerprint(source.files(sample), *told)}"

@@ -14,6 +14,7 @@ from segmentation.data.splits import read_split
 from segmentation.errors import UserError
 from tests.conftest import Compose, Run
 from tests.data.mesh.mesh_files import BOX, SIDE_OF, write_boxes, write_ply
+from tests.reports.parsed import Parsed
 
 Checked = Callable[..., list[Finding]]
 
@@ -33,6 +34,10 @@ def checked(boxes: Path, composed: Compose, tmp_path: Path) -> Checked:
     return run
 
 
+def pictures_on(page: str) -> list[str | None]:
+    return [image["alt"] for image in Parsed(page).of("img") if image["alt"]]
+
+
 def test_clean_meshes_are_told_and_have_no_fault(
     checked: Checked, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -47,6 +52,7 @@ def test_clean_meshes_are_told_and_have_no_fault(
         assert expected in lines
     assert "nothing was found that would spoil a run" in caplog.text
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert pictures_on(html) == ["train/0", "train/2", "train/3", "val/4", "val/5"]
     for expected in ("Of the faces", "Of the area", "Faces in a mesh", "train/0", "15.38% in 4 of 4 meshes"):
         assert expected in html
 
@@ -59,6 +65,7 @@ def test_faults_of_all_files_are_told_together(checked: Checked, boxes: Path, tm
     faults = {finding.kind: finding for finding in checked() if finding.severity is Severity.FAULT}
     assert faults.keys() == {"unreadable mesh", "texture image", "duplicate across splits"}
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert pictures_on(html) == ["train/0", "val/copy", "train/0", "train/2", "val/4", "val/copy"]
     for name in ("nan.ply: 8 vertices", "other.ply has labels outside", "lost.png", "train/0 (train) = val/copy (val)"):
         assert name in html
     with pytest.raises(UserError, match="3 of 3 findings would spoil a run"):

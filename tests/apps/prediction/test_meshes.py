@@ -218,5 +218,7 @@ def test_runs_on_meshes_and_on_images_are_not_averaged(
     cfg = OmegaConf.load(other.config)
     cfg.model._target_ = "segmentation.models.image.unet"
     OmegaConf.save(cfg, other.config)
-    with pytest.raises(UserError, match=r"run is a run on meshes, .*other on images: they cannot be averaged$"):
+    with pytest.raises(
+        UserError, match=r"other is a run on images, .*run is a run on meshes: they cannot be averaged$"
+    ):
         predicted(f"run=[{other.path},{run.path}]")
