@@ -50,6 +50,10 @@ def mesh_folder(
 
     Raises `UserError` with all faults of the folders together.
     """
+    if json_features and not json_dir:
+        raise UserError(
+            f"dataset.json_features={list(json_features)}: give dataset.json_dir, the folder that tells them"
+        )
     data = data_folder(root)
     meshes, faults = _meshes(_existing(data, mesh_dir, "mesh_dir"))
     label_files = _companions(data, label_dir, "label_dir", LABELS, meshes, faults)
@@ -68,7 +72,7 @@ def mesh_folder(
     if not samples:
         raise UserError(f"dataset.root={root} holds no mesh ({', '.join(FORMATS)}) in {mesh_dir}")
     names, label_ids = _labels(classes, remap, data, ignore_index, samples[0].mesh)
-    return MeshSource(root, tuple(samples), names, label_ids, textures, tuple(json_features if json_dir else ()))
+    return MeshSource(root, tuple(samples), names, label_ids, textures, tuple(json_features))
 
 
 def _existing(data: Path, name: str, option: str) -> Path:

@@ -87,6 +87,7 @@ def test_all_that_is_missing_is_told_together(tmp_path: Path) -> None:
         ({"label_dir": "nowhere"}, "dataset.label_dir=nowhere: there is no such folder in"),
         ({"texture_dir": "nowhere"}, "dataset.texture_dir=nowhere: there is no such folder in"),
         ({"mesh_dir": "empty"}, r"holds no mesh \(.ply, .obj\) in empty"),
+        ({"json_features": ["light"]}, r"dataset.json_features=\[.light.\]: give dataset.json_dir"),
         ({"group": "(x)"}, r"a: dataset.group=\(x\) does not fit"),
         ({"remap": {0: "wall"}}, "dataset.remap has 0: wall"),
         ({"classes": None}, "dataset.classes is not given"),
