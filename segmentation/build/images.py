@@ -27,6 +27,7 @@ from segmentation.runtime.console import progress_bar
 
 WORDS = Words("image", "images", "pixel", "pixels")
 HAS_BOUNDARIES = True  # places that are neighbours in a target are neighbours in the sample
+IS_TIMED = True  # by evaluate.py benchmark=true
 SHARED: tuple[str, ...] = (
     "in_channels",
     "max_value",

@@ -22,6 +22,7 @@ class Kind(Protocol):
 
     WORDS: Words
     HAS_BOUNDARIES: bool
+    IS_TIMED: bool
     SHARED: tuple[str, ...]
 
     def with_shared(self, source: Any, dataset: DictConfig, given: frozenset[str]) -> Any: ...

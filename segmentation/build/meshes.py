@@ -21,6 +21,7 @@ from segmentation.runtime.device import GIB
 
 WORDS = Words("mesh", "meshes", "face", "faces")
 HAS_BOUNDARIES = False  # faces that are neighbours in a target need not be on the mesh
+IS_TIMED = False
 SHARED: tuple[str, ...] = (
     "features",
     "faces_per_cluster",

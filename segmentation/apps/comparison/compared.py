@@ -10,7 +10,7 @@ import numpy as np
 
 from segmentation.apps.config.content import flat
 from segmentation.apps.runs.records import NO_OPTIONS
-from segmentation.build.kinds import kind_for
+from segmentation.build.kinds import Kind, kind_for
 from segmentation.metrics.kept import KeptCounts
 from segmentation.metrics.kept_scores import kept_scores
 from segmentation.metrics.scores import Counts, scores_from
@@ -38,8 +38,12 @@ class ComparedRun:
     cost: Mapping[str, Any]
 
     @property
+    def kind(self) -> Kind:
+        return kind_for({"_target_": self.config.get("dataset._target_")})
+
+    @property
     def words(self) -> Words:
-        return kind_for({"_target_": self.config.get("dataset._target_")}).WORDS
+        return self.kind.WORDS
 
     @cached_property
     def counts(self) -> Counts:
