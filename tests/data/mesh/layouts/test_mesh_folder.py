@@ -109,6 +109,14 @@ def test_classes_are_those_that_the_first_mesh_tells(tmp_path: Path) -> None:
     np.testing.assert_array_equal(source.read(source.samples[0]).labels, [255, 0, 1, 2] * 3)
 
 
+def test_minus_one_is_ignored_unless_it_has_a_name(tmp_path: Path) -> None:
+    write_ply(tmp_path / "a.ply", labels=[-1, 1, 4] * 4, comments=HEADER[:-1])
+    source = mesh_folder(str(tmp_path))
+    labels = source.read(source.samples[0]).labels
+    assert labels is not None
+    assert labels.tolist() == [255, 0, 1] * 4
+
+
 def test_numbers_are_ids_unless_they_are_remapped(tmp_path: Path) -> None:
     write_ply(tmp_path / "a.ply", labels=[-1, 255, *range(6), 0, 0, 0, 0], comments=HEADER)
     plain = mesh_folder(str(tmp_path), NAMES)
