@@ -18,6 +18,7 @@ from segmentation.apps.comparison.pictures import pictures_of
 from segmentation.apps.comparison.read import read_compared
 from segmentation.apps.config.check import faults_in
 from segmentation.apps.dataset.augmentations import draw_augmentations
+from segmentation.apps.evaluation.benchmark import benchmark_run
 from segmentation.apps.evaluation.evaluate import evaluate_run
 from segmentation.apps.runs.opened import load_trained, open_folder
 from segmentation.apps.training.schedule import draw_rates
@@ -159,7 +160,8 @@ def test_pages_speak_of_meshes_and_runs_are_compared_by_area_too(
     page = tmp_path / "out" / "compare.html"
     for told in ("The meshes that changed most", "area_mIoU", "area_IoU/side0", "evaluation, meshes/s"):
         assert told in page.read_text(encoding="utf-8")
-    assert "area_mean_F1" not in page.read_text(encoding="utf-8")
+    for not_told in ("area_mean_F1", "benchmark=true"):
+        assert not_told not in page.read_text(encoding="utf-8")
     assert not words_of_images(page)
 
 
@@ -233,12 +235,14 @@ def test_a_mesh_that_cannot_be_used_is_told_before_a_run_begins(
 
 def test_what_is_for_images_alone_refuses_meshes(on_meshes: Compose, composed: Compose, tmp_path: Path) -> None:
     options = ("dataset=mesh_folder", f"dataset.root={tmp_path / 'boxes'}", "model=nomeformer", "augmentation=mesh")
-    with pytest.raises(UserError, match="this command is for images"):
+    with pytest.raises(UserError, match="this command is for images alone"):
         draw_augmentations(composed(*options, name="augmentations"))
     train(on_meshes("trainer.max_steps=1"), tmp_path / "run")
     for asked in ("label_errors=true", "tta.flips=[horizontal]", "tile=[64,64]"):
         with pytest.raises(UserError, match="this is a run on meshes"):
             evaluated(composed, tmp_path / "run", asked)
+    with pytest.raises(UserError, match="benchmark=true is for images alone"):
+        benchmark_run(composed(f"run={tmp_path / 'run'}", "benchmark=true", name="evaluate"))
 
 
 def test_the_schedule_of_a_run_on_meshes_has_its_steps(

@@ -107,7 +107,7 @@ def cost_table(comparison: Comparison) -> Rows:
 
 def latency_notes(comparison: Comparison) -> list[str]:
     runs = [group.runs[0] for group in (comparison.baseline, comparison.other)]
-    return [cost_notes(run.name, run.folder, run.cost) for run in runs]
+    return [cost_notes(run.name, run.folder, run.cost) for run in runs if run.kind.ARE_GRIDS]
 
 
 def config_table(comparison: Comparison, longest: int | None = None) -> Rows:

@@ -49,12 +49,12 @@ OF_GROUP: dict[str, tuple[Callable[[Content], Iterator[str]], ...]] = {
 TOP_LEVEL = {"seed", "experiment_name", *GROUPS}
 
 
-def refuse_meshes(cfg: DictConfig) -> None:
-    """Raises `UserError` for a mesh model or data set, in a command that is for images."""
+def refuse_meshes(cfg: DictConfig, asked: str = "this command") -> None:
+    """Raises `UserError` for a mesh model or data set: what is `asked` for is for images."""
     for group in ("model", "dataset"):
         node = cfg.get(group)
         if is_for_meshes(node):
-            raise UserError(f"{group}._target_={node._target_}: this command is for images; train.py takes meshes")
+            raise UserError(f"{group}._target_={node._target_}: {asked} is for images alone")
 
 
 def check_config(cfg: DictConfig) -> None:

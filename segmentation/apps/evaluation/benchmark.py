@@ -30,7 +30,7 @@ def benchmark_run(cfg: DictConfig) -> float:
     `UserError` where the model is slower than `cfg.min_fps` or `cfg.max_latency_ms` allow.
     """
     folder, run = open_run(cfg)
-    refuse_meshes(run)
+    refuse_meshes(run, "benchmark=true")
     size = _size(cfg, run)
     if world_of_torchrun().size > 1:
         raise UserError("benchmark=true times a single process: start it without torchrun")

@@ -20,8 +20,8 @@ class GivenMesh(NamedTuple):
     base: Path
 
     def above(self) -> Iterator[Path]:
-        """The folder of the mesh and those above it, up to the one above `base`."""
-        top = self.base.absolute().parent
+        """The folder of the mesh and those above it, up to the second above `base`."""
+        top = self.base.absolute().parent.parent
         return (folder for folder in self.path.absolute().parents if folder.is_relative_to(top))
 
 
@@ -50,9 +50,9 @@ class Beside:
     """What a data set has beside its meshes, by the names of its folders: `textures`, images or pickled pixels, and
     `extra`, JSON files of which the numbers `extra_names` are used.
 
-    Each is looked for in the folder of a mesh and in those above it, up to the one above what was given: with
-    `textures` beside `val`, `val`, `val/a.ply` and the folder of both can be given. Texture images may lie beside the
-    mesh too.
+    Each is looked for in the folder of a mesh and in those above it, up to the second above what was given: with
+    `textures` beside `meshes`, `meshes/val/a.ply`, `meshes/val`, `meshes` and the folder of both can be given. Texture
+    images may lie beside the mesh too.
     """
 
     textures: str | None = None
@@ -82,9 +82,9 @@ def _folder(mesh: GivenMesh, name: str | None) -> Path | None:
 
 
 def _companion(mesh: GivenMesh, folder: Path, suffixes: Sequence[str]) -> Path | None:
-    """The file of the same name, in the same folders or in none."""
+    """The file of the same name, in the same folders or in fewer, as below `meshes/val` or `val`, or in none."""
     stem = mesh.path.stem.removesuffix(LABELED)
-    below = mesh.path.relative_to(mesh.base).parent
+    parts = [mesh.path.absolute().parent.relative_to(place) for place in mesh.above()]
     names = [f"{stem}{end}{suffix}" for end in ("", LABELED) for suffix in suffixes]
-    places = (folder / part / name for part in (below, Path()) for name in names)
+    places = (folder / part / name for part in reversed(parts) for name in names)
     return next((place for place in places if place.is_file()), None)

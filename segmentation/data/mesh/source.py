@@ -73,8 +73,8 @@ class MeshSource:
         return [path for path in found if path is not None]
 
     def texture_file(self, sample: MeshSample, name: str) -> Path | None:
-        """Of an image that the mesh names; None where there is none."""
-        places = (folder / name for folder in self._texture_folders(sample))
+        """Of an image that the mesh names, as on Windows or not; None where there is none."""
+        places = (folder / name.replace("\\", "/") for folder in self._texture_folders(sample))
         return next((place for place in places if place.is_file()), None)
 
     def _texture_folders(self, sample: MeshSample) -> list[Path]:
@@ -89,9 +89,9 @@ class MeshSource:
         return [*(path for path in own if path is not None), *materials]
 
     def pictures(self) -> list[Path]:
-        """All pictures in the folders where texture images are looked for."""
+        """All pictures in and below the folders where texture images are looked for."""
         places = {sample.mesh.parent for sample in self.samples} | ({self.textures} if self.textures else set())
-        return sorted(path for place in places for path in place.iterdir() if path.suffix.lower() in PICTURES)
+        return sorted({path for place in places for path in place.rglob("*") if path.suffix.lower() in PICTURES})
 
     def _class_ids(self, sample: MeshSample, mesh: Mesh) -> np.ndarray:
         """`[F]` uint8."""

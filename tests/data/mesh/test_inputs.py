@@ -43,10 +43,22 @@ def test_what_belongs_to_a_mesh_is_found_from_wherever_it_is_given(data: Path, b
     assert source.texture_files(source.samples[0], mesh) == [data / "textures/x.png"]
 
 
-def test_nothing_is_looked_for_above_the_folder_above(data: Path) -> None:
+def test_nothing_is_looked_for_above_the_second_folder_above(data: Path) -> None:
     (mesh,) = given(data / "val/sub")
-    assert PIXELS.source(mesh, CLASSES).textures is None
-    assert PIXELS.source(given(data / "val")[1], CLASSES).textures == data / "textures"
+    assert PIXELS.source(mesh, CLASSES).textures == data / "textures"
+    (deep,) = given(write_ply(data / "val/sub/deep/c.ply"))
+    assert PIXELS.source(deep, CLASSES).textures is None
+
+
+@pytest.mark.parametrize("below", ["", "meshes", "meshes/val", "meshes/val/c.ply"])
+def test_what_lies_in_the_same_parts_beside_a_folder_of_meshes_is_found(below: str, data: Path) -> None:
+    write_ply(data / "meshes/val/c.ply", labels=None)
+    for place, value in (("json/train/c.json", 1), ("json/c.json", 2), ("json/val/c.json", 3)):
+        (data / place).parent.mkdir(exist_ok=True)
+        (data / place).write_text(f'{{"light": {[value] * 12}}}')
+    (mesh,) = (mesh for mesh in given(data / below) if mesh.path.name == "c.ply")
+    source = Beside(None, "json", ["light"]).source(mesh, CLASSES)
+    assert source.read(source.samples[0]).extra["light"].tolist() == [3] * 12
 
 
 def test_pixels_may_be_pickled(data: Path) -> None:

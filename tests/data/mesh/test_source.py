@@ -46,6 +46,14 @@ def test_textures_are_in_their_folder_or_beside_the_mesh(tmp_path: Path) -> None
         source.texture_files(sample, source.read(sample))
 
 
+def test_textures_may_lie_in_folders_below(tmp_path: Path) -> None:
+    write_ply(tmp_path / "a.ply", uv=np.zeros((12, 6)), images=["images/x.png", r"images\y.png"])
+    places = [write_texture(tmp_path / "images" / name, np.zeros((2, 2, 3))) for name in ("x.png", "y.png")]
+    source = mesh_folder(str(tmp_path), NAMES)
+    assert source.texture_files(source.samples[0], source.read(source.samples[0])) == places
+    assert source.pictures() == places, "what is kept of a mesh changes with them"
+
+
 def test_the_files_of_a_sample_are_all_that_it_is_read_from(tmp_path: Path) -> None:
     write_obj(tmp_path / "m/a.obj", "v 0 0 0\n")
     for name in ("m/a.mtl", "l/a.txt", "j/a.json"):

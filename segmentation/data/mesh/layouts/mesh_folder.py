@@ -45,11 +45,15 @@ def mesh_folder(
 
     `remap` says which class the numbers in the files stand for, all of them: `{1: wall, 0: ignore}`. None: a number is
     the class id, -1 ignored. Where `classes` is None too, the names are those of the lines `comment label ID NAME` of
-    the first PLY, and unclassified is ignored. `group` is a regular expression whose first parentheses find in a
-    sample's key what a split keeps together.
+    the first PLY; unclassified is ignored, and so is -1 unless it has a name. `group` is a regular expression whose
+    first parentheses find in a sample's key what a split keeps together.
 
     Raises `UserError` with all faults of the folders together.
     """
+    if json_features and not json_dir:
+        raise UserError(
+            f"dataset.json_features={list(json_features)}: give dataset.json_dir, the folder that tells them"
+        )
     data = data_folder(root)
     meshes, faults = _meshes(_existing(data, mesh_dir, "mesh_dir"))
     label_files = _companions(data, label_dir, "label_dir", LABELS, meshes, faults)
@@ -68,7 +72,7 @@ def mesh_folder(
     if not samples:
         raise UserError(f"dataset.root={root} holds no mesh ({', '.join(FORMATS)}) in {mesh_dir}")
     names, label_ids = _labels(classes, remap, data, ignore_index, samples[0].mesh)
-    return MeshSource(root, tuple(samples), names, label_ids, textures, tuple(json_features if json_dir else ()))
+    return MeshSource(root, tuple(samples), names, label_ids, textures, tuple(json_features))
 
 
 def _existing(data: Path, name: str, option: str) -> Path:
@@ -125,7 +129,7 @@ def _labels(
         told = _told(first)
         if told:
             names = [name for name in told.values() if name.lower() not in NOTHING]
-            remap = {number: name if name in names else "ignore" for number, name in told.items()}
+            remap = {-1: "ignore"} | {number: name if name in names else "ignore" for number, name in told.items()}
             classes = names
     listed = class_list(classes, data, ignore_index)
     ids = {name: place for place, name in enumerate(listed.names)}

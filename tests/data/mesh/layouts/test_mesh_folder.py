@@ -87,6 +87,7 @@ def test_all_that_is_missing_is_told_together(tmp_path: Path) -> None:
         ({"label_dir": "nowhere"}, "dataset.label_dir=nowhere: there is no such folder in"),
         ({"texture_dir": "nowhere"}, "dataset.texture_dir=nowhere: there is no such folder in"),
         ({"mesh_dir": "empty"}, r"holds no mesh \(.ply, .obj\) in empty"),
+        ({"json_features": ["light"]}, r"dataset.json_features=\[.light.\]: give dataset.json_dir"),
         ({"group": "(x)"}, r"a: dataset.group=\(x\) does not fit"),
         ({"remap": {0: "wall"}}, "dataset.remap has 0: wall"),
         ({"classes": None}, "dataset.classes is not given"),
@@ -106,6 +107,14 @@ def test_classes_are_those_that_the_first_mesh_tells(tmp_path: Path) -> None:
     assert source.classes.names == ("wall", "flat roof", "ground")
     assert dict(source.label_ids) == {0: 255, 1: 0, 4: 1, -1: 2}
     np.testing.assert_array_equal(source.read(source.samples[0]).labels, [255, 0, 1, 2] * 3)
+
+
+def test_minus_one_is_ignored_unless_it_has_a_name(tmp_path: Path) -> None:
+    write_ply(tmp_path / "a.ply", labels=[-1, 1, 4] * 4, comments=HEADER[:-1])
+    source = mesh_folder(str(tmp_path))
+    labels = source.read(source.samples[0]).labels
+    assert labels is not None
+    assert labels.tolist() == [255, 0, 1] * 4
 
 
 def test_numbers_are_ids_unless_they_are_remapped(tmp_path: Path) -> None:
