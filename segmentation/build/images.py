@@ -27,7 +27,7 @@ from segmentation.reports.words import Words
 from segmentation.runtime.console import progress_bar
 
 WORDS = Words("image", "images", "pixel", "pixels")
-ARE_GRIDS = True  # places that are neighbours in a target are neighbours in the sample: boundaries, tiles, views, frames a second
+ARE_GRIDS = True  # neighbours in a target are neighbours in the sample: boundaries, tiles, views, frames a second
 HAS_AREAS = False  # all pixels are of one size
 # Of dataset: what is not the reader's, and what a model that was trained with it takes for granted.
 SHARED: tuple[str, ...] = ("in_channels", "max_value", "image_size", "mean", "std", "cache", "cache_gb")
