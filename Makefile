@@ -82,7 +82,7 @@ bench-data: $(VENV)/.installed-dev  ## images/s of one loading process beside de
 bench-forest: $(VENV)/.installed-dev  ## what a random forest makes of the faces of LOD3: make bench-forest RESULTS=RUN/evaluation/val.json
 	$(BIN)/python -m tests.bench.forest $(RESULTS)
 
-bench-mesh: $(VENV)/.installed-dev  ## features and clusters of 100,000 faces; loading prepared meshes beside building them
+bench-mesh: $(VENV)/.installed-dev  ## meshes: features and clusters of 100,000 faces, loading beside building, waiting for data, memory of 150,000 faces
 	$(BIN)/python -m tests.bench.meshes
 
 bench-metrics: $(VENV)/.installed-dev  ## what the metric costs in an evaluation step, beside torchmetrics; the time of intervals

@@ -27,6 +27,12 @@ FOR_MESHES = {  # with what else there is to choose
     "model=nomeformer_textured": ("dataset.texture_dir=textures",),
     "model=nomeformer_pretrain": ("loss=masked_prediction",),
     "loss=masked_prediction": ("model=nomeformer_pretrain",),
+    "experiment=lod3_geometry": ("model=nomeformer", "loss.class_weights=none"),
+    "experiment=lod3_textured": (
+        *("model=nomeformer_textured", "dataset.texture_dir=textures"),
+        "loss.parts.cross_entropy.class_weights=none",
+    ),
+    "experiment=nomeformer_pretrain": ("model=nomeformer_pretrain",),
 }
 SHIPPED = [f"{group}={path.stem}" for group in GROUPS for path in sorted((ROOT / "conf" / group).glob("*.yaml"))]
 NEEDED = {  # what a choice does not go without

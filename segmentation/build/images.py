@@ -28,15 +28,8 @@ from segmentation.runtime.console import progress_bar
 WORDS = Words("image", "images", "pixel", "pixels")
 HAS_BOUNDARIES = True  # places that are neighbours in a target are neighbours in the sample
 IS_TIMED = True  # by evaluate.py benchmark=true
-SHARED: tuple[str, ...] = (
-    "in_channels",
-    "max_value",
-    "image_size",
-    "mean",
-    "std",
-    "cache",
-    "cache_gb",
-)  # of dataset, not the reader's
+# of dataset, not the reader's
+SHARED: tuple[str, ...] = ("in_channels", "max_value", "image_size", "mean", "std", "cache", "cache_gb")
 
 
 def with_shared(source: ImageSource, dataset: DictConfig, given: frozenset[str]) -> ImageSource:

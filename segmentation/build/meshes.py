@@ -22,6 +22,7 @@ from segmentation.runtime.device import GIB
 WORDS = Words("mesh", "meshes", "face", "faces")
 HAS_BOUNDARIES = False  # faces that are neighbours in a target need not be on the mesh
 IS_TIMED = False
+# of dataset, not the reader's
 SHARED: tuple[str, ...] = (
     "features",
     "faces_per_cluster",
@@ -29,7 +30,7 @@ SHARED: tuple[str, ...] = (
     "pixels_per_face",
     "cache_gb",
     "monitor",
-)  # of dataset, not the reader's
+)
 
 
 def with_shared(source: MeshSource, dataset: DictConfig, given: frozenset[str]) -> MeshSource:

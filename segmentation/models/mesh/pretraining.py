@@ -7,11 +7,10 @@ import copy
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segmentation.models.mesh.blocks import LOCAL, Block
-from segmentation.models.mesh.embedding import PlaceEmbedding
+from segmentation.models.mesh.embedding import LEAST_VARIANCE, PlaceEmbedding
 from segmentation.models.mesh.encoder import GeometryEncoder, initialise
 from segmentation.models.mesh.inputs import MeshInputs
 from segmentation.outputs import Outputs
@@ -75,7 +74,7 @@ class MaskedPretraining(nn.Module):
         predicted = self.predictor(read, places.where(mask.unsqueeze(-1), 0.0), hidden, mask)
         outputs = {
             "predicted/embedding": self.to_embedding(predicted),
-            "wanted/embedding": F.layer_norm(whole.float(), whole.shape[-1:]),
+            "wanted/embedding": alike_on_average(whole.float(), mask),
             "predicted/features": self.to_features(predicted),
             "wanted/features": standard,
             "hidden": hidden.unsqueeze(-1),
@@ -108,6 +107,19 @@ class MaskedPretraining(nn.Module):
         depths = {prefix + name: depth for prefix in encoders for name, depth in self.encoder.depths().items()}
         last = len(self.encoder.blocks) + 1
         return {name: depths.get(name, last) for name, _ in self.named_parameters()}
+
+
+def alike_on_average(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Tokens `[B, N, F, W]`, each of the W numbers with mean 0 and variance 1 over the faces in `mask`.
+
+    A target encoder that made the same of every face would be predicted without an error; so scaled it cannot be
+    (instance normalisation of the targets, Baevski et al. 2022, data2vec, arXiv 2202.03555).
+    """
+    valid = mask.unsqueeze(-1)
+    count = valid.sum().clamp(min=1)
+    mean = (tokens * valid).sum(dim=(0, 1, 2)) / count
+    variance = ((tokens - mean).square() * valid).sum(dim=(0, 1, 2)) / count
+    return (tokens - mean) * (variance + LEAST_VARIANCE).rsqrt()
 
 
 class Predictor(nn.Module):

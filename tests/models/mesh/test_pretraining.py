@@ -34,6 +34,18 @@ def weights(model: MaskedPretraining, part: str) -> list[Tensor]:
     return [tensor.detach().clone() for tensor in model.get_submodule(part).parameters()]
 
 
+def test_what_is_wanted_is_not_the_same_of_all_faces() -> None:
+    """The embedding of a target encoder that says nearly the same of every face is not a task that solves itself."""
+    model, inputs = built(), drawn(clusters=4, faces=30)
+    with torch.no_grad():
+        for part in (model.encoder, model.target):
+            part.norm.weight.mul_(1e-2)
+            part.norm.bias.add_(3.0)
+    wanted = outputs_of(model, inputs)["wanted/embedding"].movedim(1, -1)[inputs.mask]
+    torch.testing.assert_close(wanted.mean(dim=0), torch.zeros(wanted.shape[1]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(wanted.std(dim=0, correction=0), torch.ones(wanted.shape[1]), atol=0.02, rtol=0)
+
+
 def test_a_share_of_the_faces_is_hidden_and_no_padding() -> None:
     inputs = drawn(clusters=20, faces=100)
     hidden = outputs_of(built("model.hidden_share=0.3"), inputs)["hidden"][:, 0]
