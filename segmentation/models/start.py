@@ -48,7 +48,8 @@ def load_start(model: nn.Module, path: Path, part: str = "") -> None:
     told = "".join(f"; {len(names)} {kind}: {_first(names)}" for kind, names in others.items() if names)
     weights = "EMA" if content.get("ema") else "raw"
     counted = f"{len(fitting)} of {len(wanted)} {weights} weights{of_part}"
-    log.info("model.checkpoint: %s from %s%s", counted, path, told)
+    level = logging.INFO if 2 * len(fitting) >= len(wanted) else logging.WARNING  # most likely another architecture
+    log.log(level, "model.checkpoint: %s from %s%s", counted, path, told)
 
 
 def _first(names: Sequence[str]) -> str:

@@ -26,13 +26,15 @@ def read_labels(path: Path, mesh: Mesh) -> np.ndarray:
     return _of_faces(labels, mesh, path, "labels")
 
 
-def read_extra(path: Path, mesh: Mesh, names: Sequence[str]) -> Mapping[str, np.ndarray]:
-    """The named numbers, `[F]` float32 each, of a JSON file `{name: [a number for each face]}`. Raises `UserError`,
-    also for a name that tells the label.
-    """
+def refuse_leaking(names: Sequence[str]) -> None:
+    """Raises `UserError` for a number of faces that tells the label."""
     leaking = [name for name in names if name.lower() in LEAKING]
     if leaking:
         raise UserError(f"dataset.json_features names {leaking[0]}, which tells the label: a model may not see it")
+
+
+def read_extra(path: Path, mesh: Mesh, names: Sequence[str]) -> Mapping[str, np.ndarray]:
+    """The named numbers, `[F]` float32 each, of a JSON file `{name: [a number for each face]}`. Raises `UserError`."""
     try:
         content = json.loads(_bytes(path))
         return {name: _of_faces(np.array(content[name], np.float32).reshape(-1), mesh, path, name) for name in names}

@@ -12,6 +12,7 @@ from segmentation.classes import Classes
 from segmentation.data.class_list import Spec, class_list
 from segmentation.data.faults import counted, refuse
 from segmentation.data.folders import PART_WORDS, Found, data_folder, files_by_stem, folders
+from segmentation.data.mesh.formats.per_face import refuse_leaking
 from segmentation.data.mesh.source import FORMATS, MeshSample, MeshSource
 from segmentation.data.remap import Remap, remapped
 from segmentation.data.splits import grouped
@@ -50,6 +51,7 @@ def mesh_folder(
 
     Raises `UserError` with all faults of the folders together.
     """
+    refuse_leaking(json_features)
     if json_features and not json_dir:
         raise UserError(
             f"dataset.json_features={list(json_features)}: give dataset.json_dir, the folder that tells them"
@@ -71,7 +73,7 @@ def mesh_folder(
     refuse(f"dataset.root={root} has {counted(faults + without_group)}: mend or remove these", faults + without_group)
     if not samples:
         raise UserError(f"dataset.root={root} holds no mesh ({', '.join(FORMATS)}) in {mesh_dir}")
-    names, label_ids = _labels(classes, remap, data, ignore_index, samples[0].mesh)
+    names, label_ids = _labels(classes, remap, data, ignore_index, [sample.mesh for sample in samples])
     return MeshSource(root, tuple(samples), names, label_ids, textures, tuple(json_features))
 
 
@@ -123,10 +125,10 @@ def _companions(
 
 
 def _labels(
-    classes: Spec, remap: Mapping[int, int | str] | None, data: Path, ignore_index: int, first: Path
+    classes: Spec, remap: Mapping[int, int | str] | None, data: Path, ignore_index: int, meshes: Sequence[Path]
 ) -> tuple[Classes, Remap]:
     if classes is None and remap is None:
-        told = _told(first)
+        told = _told_by_all(meshes)
         if told:
             names = [name for name in told.values() if name.lower() not in NOTHING]
             remap = {-1: "ignore"} | {number: name if name in names else "ignore" for number, name in told.items()}
@@ -136,6 +138,18 @@ def _labels(
     if remap is not None:
         return listed, remapped(remap, ids, ignore_index, STORED)
     return listed, (*((place, place) for place in ids.values()), (-1, ignore_index), (ignore_index, ignore_index))
+
+
+def _told_by_all(meshes: Sequence[Path]) -> dict[int, str]:
+    """The classes that the first mesh tells, by number. Raises `UserError` where others call one otherwise."""
+    first = _told(meshes[0])
+    faults = []
+    for mesh in meshes[1:]:
+        told = {number: name for number, name in _told(mesh).items() if first.get(number, name) != name}
+        faults += [f"{mesh}: {number} is {name}, not {first[number]}" for number, name in told.items()]
+    title = f"{meshes[0]} says which number is which class, others say otherwise ({counted(faults)})"
+    refuse(f"{title}: label them alike, or give dataset.classes and dataset.remap", faults)
+    return first
 
 
 def _told(mesh: Path) -> dict[int, str]:

@@ -88,6 +88,7 @@ def test_all_that_is_missing_is_told_together(tmp_path: Path) -> None:
         ({"texture_dir": "nowhere"}, "dataset.texture_dir=nowhere: there is no such folder in"),
         ({"mesh_dir": "empty"}, r"holds no mesh \(.ply, .obj\) in empty"),
         ({"json_features": ["light"]}, r"dataset.json_features=\[.light.\]: give dataset.json_dir"),
+        ({"json_features": ["light", "label"]}, "names label, which tells the label"),
         ({"group": "(x)"}, r"a: dataset.group=\(x\) does not fit"),
         ({"remap": {0: "wall"}}, "dataset.remap has 0: wall"),
         ({"classes": None}, "dataset.classes is not given"),
@@ -107,6 +108,16 @@ def test_classes_are_those_that_the_first_mesh_tells(tmp_path: Path) -> None:
     assert source.classes.names == ("wall", "flat roof", "ground")
     assert dict(source.label_ids) == {0: 255, 1: 0, 4: 1, -1: 2}
     np.testing.assert_array_equal(source.read(source.samples[0]).labels, [255, 0, 1, 2] * 3)
+
+
+def test_meshes_that_call_one_number_by_two_names_are_told(tmp_path: Path) -> None:
+    other = ("label 1 ground", "label 4 flat roof", "label 9 roof")
+    for name, comments in {"a": HEADER, "b": (), "c": other, "d": HEADER}.items():
+        write_ply(tmp_path / f"{name}.ply", labels=[1, 4] * 6, comments=comments)
+    with pytest.raises(UserError, match=r"(?s)a\.ply says .*1 fault.*c\.ply: 1 is ground, not wall") as error:
+        mesh_folder(str(tmp_path))
+    assert "d.ply" not in str(error.value)
+    assert len(mesh_folder(str(tmp_path), NAMES, {1: NAMES[0], 4: "ignore"}).samples) == 4
 
 
 def test_minus_one_is_ignored_unless_it_has_a_name(tmp_path: Path) -> None:
