@@ -10,7 +10,8 @@ from segmentation.runtime.console import ConsoleHandler, progress_bar, table_tex
 
 log = logging.getLogger("segmentation")
 ROOT = Path(__file__).parents[2]
-SUPPORT = ROOT / "docs" / "models.md"  # with the table that `make contract` writes
+SUPPORT = ROOT / "docs" / "models.md"
+BEGIN, END = "<!-- written by make contract -->", "<!-- end -->"  # around the table of what is known to work
 
 
 def tell_models() -> str:
@@ -27,9 +28,10 @@ def _title(path: Path) -> str:
 
 
 def read_support(page: str) -> dict[str, dict[str, str]]:
-    """The first Markdown table of `page`: of each row's name, its cells by their columns."""
+    """The table of `page` that `make contract` writes: of each row's name, its cells by their columns."""
+    table = page.partition(BEGIN)[2].partition(END)[0]
     lines = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")
     ]
     if not lines:
         return {}

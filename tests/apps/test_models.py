@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from segmentation.apps.models import read_support, tell_encoders, tell_models
+from segmentation.apps.models import BEGIN, END, read_support, tell_encoders, tell_models
 from segmentation.errors import UserError
 from tests.engine.configured import choices
-from tests.models.image.support import BEGIN, END, Support
+from tests.models.image.support import Support
 
 
 def test_every_model_is_listed() -> None:
@@ -30,7 +30,7 @@ def test_a_pattern_without_a_match_is_told(pattern: str, says: str) -> None:
 
 def test_what_the_contract_test_wrote_is_read(tmp_path: Path) -> None:
     page, support = tmp_path / "models.md", Support()
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    page.write_text(f"| another |\n{BEGIN}\nold\n{END}\nafter\n")
     with support.noting("unet", "ONNX"):
         pass
     with pytest.raises(ValueError, match="broken"), support.noting("fpn", "ONNX"):
@@ -39,7 +39,7 @@ def test_what_the_contract_test_wrote_is_read(tmp_path: Path) -> None:
         pass
     support.write(page)
     text = page.read_text()
-    assert text.startswith(f"before\n{BEGIN}\n| model")
+    assert text.startswith(f"| another |\n{BEGIN}\n| model")
     assert text.endswith(f"{END}\nafter\n")
     assert "old" not in text
     assert read_support(text) == {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-BEGIN, END = "<!-- written by make contract -->", "<!-- end -->"
+from segmentation.apps.models import BEGIN, END
 
 
 class Support:

@@ -2,8 +2,8 @@
 
 import re
 
+from segmentation.apps.models import BEGIN, END
 from tests.conftest import ROOT
-from tests.models.image.support import BEGIN, END
 from tests.models.image.test_contract import IMAGE_MODELS
 
 PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
@@ -31,6 +31,7 @@ def test_everything_was_tried_and_what_does_not_work_is_explained() -> None:
 
 def test_the_readme_points_there() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (anchor,) = re.findall(r"docs/models\.md#([\w-]+)", readme)
+    anchors = re.findall(r"docs/models\.md#([\w-]+)", readme)
     titles = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
-    assert anchor in [title.lower().replace(" ", "-") for title in titles]
+    assert "what-is-known-to-work" in anchors
+    assert set(anchors) <= {title.lower().replace(" ", "-") for title in titles}
