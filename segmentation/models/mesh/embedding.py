@@ -9,6 +9,14 @@ from torch import Tensor, nn
 LEAST_VARIANCE = 1e-6  # a number that is the same for all faces becomes 0
 
 
+def moments(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance `[width]` of `[..., width]` where `mask` `[...]` holds; 0 where it never does."""
+    valid, count = mask.unsqueeze(-1), mask.sum().clamp(min=1)
+    dimensions = tuple(range(mask.ndim))
+    mean = (values * valid).sum(dimensions) / count
+    return mean, ((values - mean).square() * valid).sum(dimensions) / count
+
+
 class Standardised(nn.Module):
     """Numbers less their mean, by their standard deviation, both of all that was learned from so far.
 
@@ -31,11 +39,8 @@ class Standardised(nn.Module):
         """From `[..., width]` where `mask` `[...]` holds: mean and variance of the old and the new together (Chan et
         al. 1979).
         """
-        valid = mask.unsqueeze(-1)
-        dimensions = tuple(range(mask.ndim))
-        new = valid.sum()
-        mean = (values * valid).sum(dimensions) / new.clamp(min=1)
-        variance = ((values - mean).square() * valid).sum(dimensions) / new.clamp(min=1)
+        mean, variance = moments(values, mask)
+        new = mask.sum()
         share = new / (self.count + new).clamp(min=1)
         apart = mean - self.mean
         self.variance.add_(share * (variance - self.variance) + share * (1 - share) * apart.square())

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from segmentation.models.mesh.blocks import LOCAL, Block
-from segmentation.models.mesh.embedding import LEAST_VARIANCE, PlaceEmbedding
+from segmentation.models.mesh.embedding import LEAST_VARIANCE, PlaceEmbedding, moments
 from segmentation.models.mesh.encoder import GeometryEncoder, initialise
 from segmentation.models.mesh.inputs import MeshInputs
 from segmentation.outputs import Outputs
@@ -115,10 +115,7 @@ def alike_on_average(tokens: Tensor, mask: Tensor) -> Tensor:
     A target encoder that made the same of every face would be predicted without an error; so scaled it cannot be
     (instance normalisation of the targets, Baevski et al. 2022, data2vec, arXiv 2202.03555).
     """
-    valid = mask.unsqueeze(-1)
-    count = valid.sum().clamp(min=1)
-    mean = (tokens * valid).sum(dim=(0, 1, 2)) / count
-    variance = ((tokens - mean).square() * valid).sum(dim=(0, 1, 2)) / count
+    mean, variance = moments(tokens, mask)
     return (tokens - mean) * (variance + LEAST_VARIANCE).rsqrt()
 
 
